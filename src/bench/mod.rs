@@ -1,0 +1,3 @@
+//! Comparisons with published results.
+pub mod published;
+pub mod sbibm;

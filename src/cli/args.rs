@@ -1,0 +1,43 @@
+//! The commands.
+use clap::{Parser, Subcommand};
+
+use super::{bench, check, devices, models, new, sample, selftest, simulate, train};
+
+/// Amortized Bayesian inference on any GPU: describe a simulator, train a flow, get posteriors in microseconds.
+#[derive(Debug, Parser)]
+#[command(
+    name = "couplet",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 ran and the answer is no (a check or selftest failed); 2 could not run."
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the built-in models, or print the model file of one
+    Models(models::Args),
+    /// Train a model and write a run folder
+    Train(train::Args),
+    /// Draw from the posterior of observed data
+    Sample(sample::Args),
+    /// Check a trained model on fresh simulations
+    Check(check::Args),
+    /// Compare with published results
+    Bench(bench::Args),
+    /// List the devices that can be used
+    Devices(devices::Args),
+    /// Check every kernel on this machine
+    Selftest(selftest::Args),
+    /// Simulate pairs of parameters and data
+    Simulate(simulate::Args),
+    /// Write a commented model file to start from
+    New(new::Args),
+}

@@ -1,0 +1,16 @@
+//! The command line: arguments, one file per command, exit codes. The only place that prints.
+mod args;
+mod bench;
+mod check;
+mod devices;
+mod models;
+mod new;
+mod number;
+mod progress;
+mod run;
+mod sample;
+mod selftest;
+mod simulate;
+mod train;
+
+pub use run::run;

@@ -1,0 +1,232 @@
+//! The user's handle on a trained model.
+use crate::data::standardise::Standardiser;
+use crate::error::{Error, Result};
+use crate::model::definition::{Bad, Model, Pairs, standardised};
+use crate::model::network::Network;
+use crate::model::weights::Weights as File;
+use crate::optim;
+use crate::runtime::device::Device;
+use crate::runtime::exec::{Executor, PlanId, Snapshot, Weights};
+use crate::runtime::params::ParamTable;
+use crate::runtime::plan::meta;
+use crate::runtime::state::{RunArgs, State};
+use crate::runtime::tile::Slot;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Rows computed at a time.
+const CHUNK_ROWS: usize = 4096;
+/// Most draws of one pass over data sets, so that row numbers fit 32 bits.
+const MAX_ROWS: usize = 1 << 30;
+
+/// Answers for any data set of the model it was trained on.
+pub struct Posterior {
+    model: Model,
+    network: Network,
+    standardiser: Standardiser,
+    device: Device,
+    engine: Mutex<Engine>,
+}
+
+struct Engine {
+    exec: Box<dyn Executor>,
+    sample: PlanId,
+    theta: Slot,
+    loss: PlanId,
+    meta: Slot,
+}
+
+impl Posterior {
+    /// From weights in storage layout.
+    pub(crate) fn new(
+        model: Model,
+        network: Network,
+        standardiser: Standardiser,
+        values: Vec<f32>,
+        device: Device,
+    ) -> Result<Self> {
+        let mut exec = device.executor(network.table.clone(), &optim::STEP)?;
+        let sample_plan = network.sample_plan();
+        let (theta, loss_plan) = (sample_plan.theta, network.loss_plan());
+        let sample = exec.prepare(sample_plan.plan, CHUNK_ROWS)?;
+        let meta = loss_plan.meta;
+        let loss = exec.prepare(loss_plan, CHUNK_ROWS)?;
+        let zeros = vec![0.0; values.len()];
+        exec.restore(&Snapshot {
+            params: values.clone(),
+            average: values,
+            first: zeros.clone(),
+            second: zeros,
+            state: State::new(0),
+        })?;
+        let engine = Mutex::new(Engine { exec, sample, theta, loss, meta });
+        Ok(Self { model, network, standardiser, device, engine })
+    }
+
+    /// Loads a run folder, or a weights file.
+    pub fn load(run: &Path, device: Device) -> Result<Self> {
+        let file = if run.is_dir() { run.join("weights.safetensors") } else { run.to_path_buf() };
+        if !file.exists() {
+            return Err(Error::run(
+                run,
+                "expected a run folder with `weights.safetensors`, found none",
+                "`couplet train MODEL -o FOLDER` makes one",
+            ));
+        }
+        let w = File::load(&file)?;
+        let mut model = Model::from_config(w.config.clone())?;
+        let standardiser = crate::model::moments::load_moments(&w, &model.config)?;
+        model.config.data.features.get_or_insert(standardiser.x_mean.len());
+        let network =
+            Network::new(&model.flow_shape()?, model.host(standardiser.clone()), model.config.train.seed);
+        let mut values = vec![0.0; network.table.len];
+        for p in &network.table.entries {
+            let shape = if p.matrix { vec![p.rows, p.cols] } else { vec![p.cols] };
+            ParamTable::pad_into(p, &w.expect(&p.name, &shape)?.values, &mut values);
+        }
+        Self::new(model, network, standardiser, values, device)
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+    /// Parameters of the network.
+    pub fn parameters(&self) -> usize {
+        self.network.table.count()
+    }
+
+    /// Standardised data sets; an error names the first value that is not finite.
+    fn condition(&self, x: &[f32]) -> Result<Vec<f32>> {
+        let c = self.standardiser.x_mean.len();
+        if c == 0 || x.is_empty() || x.len() % c != 0 {
+            return Err(Error::input(
+                "data",
+                format!("whole data sets of {c} values"),
+                format!("{} values", x.len()),
+                "Give the data sets one after the other",
+            ));
+        }
+        let mut out = vec![0.0; x.len()];
+        for (i, (row, to)) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)).enumerate() {
+            if !self.standardiser.standardise_x(row, to) {
+                let at = row.iter().position(|v| !v.is_finite()).unwrap_or(0);
+                return Err(Error::input(
+                    format!("data set {i}, value {at}"),
+                    "a finite number",
+                    format!("{}", row[at]),
+                    "Remove the data set, or mend the value",
+                ));
+            }
+        }
+        Ok(out)
+    }
+
+    /// `n` draws of theta for each data set: `x (sets, C)` to `(sets, n, D)`. Every draw lies inside the prior's support.
+    /// Draw j of set i depends on (seed, i, j), the weights and the data set alone.
+    pub fn sample(&self, x: &[f32], n: usize, seed: u64) -> Result<Vec<f32>> {
+        let condition = self.condition(x)?;
+        let (d, c) = self.network.dims();
+        let sets = x.len() / c;
+        let mut out = Vec::with_capacity(sets * n * d);
+        let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
+        let Engine { exec, sample, theta, .. } = &mut *engine;
+        exec.set_seed(seed)?;
+        if n == 0 {
+            return Ok(out);
+        }
+        if n > MAX_ROWS {
+            return Err(Error::input("draws", format!("at most {MAX_ROWS}"), n.to_string(), "Ask for fewer"));
+        }
+        let per_pass = (MAX_ROWS / n).max(1);
+        for first in (0..sets).step_by(per_pass) {
+            let count = per_pass.min(sets - first);
+            exec.set_table(*sample, &condition[first * c..(first + count) * c])?;
+            let (total, capacity) = (count * n, exec.capacity(*sample));
+            for row0 in (0..total).step_by(capacity) {
+                let rows = capacity.min(total - row0);
+                let run = RunArgs {
+                    rows: rows as u32,
+                    row0: row0 as u32,
+                    batch: total as u32,
+                    draws: n as u32,
+                    set0: first as u32,
+                    ..RunArgs::default()
+                };
+                exec.run(*sample, &run, Weights::Average)?;
+                out.extend(exec.read(*sample, *theta, rows, d)?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// `ln q(theta | x)` of each pair, nats of theta space: `theta (n, D)`, `x (n, C)` to `(n)`; minus infinity outside the
+    /// prior's support.
+    pub fn log_prob(&self, theta: &[f32], x: &[f32]) -> Result<Vec<f32>> {
+        let (d, c) = self.network.dims();
+        self.condition(x)?;
+        if theta.len() / d != x.len() / c || theta.len() % d != 0 {
+            return Err(Error::input(
+                "theta",
+                format!("{} rows of {d} values, one for each data set", x.len() / c),
+                format!("{} values", theta.len()),
+                "Repeat the data set for each theta",
+            ));
+        }
+        let n = x.len() / c;
+        let wide: Vec<f64> = theta.iter().map(|&v| f64::from(v)).collect();
+        let inside: Vec<bool> =
+            wide.chunks_exact(d).map(|t| self.model.prior.log_prob(t).is_finite()).collect();
+        let mut pairs = Pairs::default();
+        for i in (0..n).filter(|&i| inside[i]) {
+            pairs.theta.extend_from_slice(&theta[i * d..(i + 1) * d]);
+            pairs.x.extend_from_slice(&x[i * c..(i + 1) * c]);
+        }
+        let (rows, bad) = standardised(self.network.host(), &pairs, d, c, Bad::LeftOut);
+        if bad > 0 {
+            return Err(Error::input(
+                "theta",
+                "values inside the support",
+                "a value on its edge",
+                "Move it inside",
+            ));
+        }
+        let mut losses = Vec::with_capacity(n);
+        let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
+        let Engine { exec, loss, meta: slot, .. } = &mut *engine;
+        exec.set_table(*loss, &rows)?;
+        let (total, capacity) = (rows.len() / (d + c), exec.capacity(*loss));
+        for row0 in (0..total).step_by(capacity) {
+            let rows = capacity.min(total - row0);
+            let run = RunArgs {
+                rows: rows as u32,
+                row0: row0 as u32,
+                batch: total as u32,
+                draws: 1,
+                ..RunArgs::default()
+            };
+            exec.run(*loss, &run, Weights::Average)?;
+            let m = exec.read(*loss, *slot, rows, 4)?;
+            losses.extend(m.chunks_exact(4).map(|m| m[meta::LOSS]));
+        }
+        let jacobian = self.standardiser.log_jacobian();
+        let mut next = losses.into_iter();
+        Ok(wide
+            .chunks_exact(d)
+            .zip(inside)
+            .map(|(t, inside)| match inside.then(|| next.next()).flatten() {
+                Some(l) => (f64::from(-l) + self.model.prior.log_jacobian(t) + jacobian) as f32,
+                None => f32::NEG_INFINITY,
+            })
+            .collect())
+    }
+
+    /// The data as the network sees them: the summary of identity models is the standardised data set.
+    pub fn summary(&self, x: &[f32]) -> Result<Vec<f32>> {
+        self.condition(x)
+    }
+}

@@ -1,0 +1,332 @@
+//! Activation functions with optional dropout and residual connection.
+//!
+//! forward: `a = act(p) m [+ r]`, backward: `delta = d_a act'(p) m`, written over `p`; `m` is the inverted-dropout
+//! mask (0 or 1/(1-rate)), a pure function of (seed, step, layer, row, column), so the way back redraws it.
+use crate::args;
+use crate::math::{erf_, exp_};
+use crate::rng::{philox, streams};
+use crate::runtime::args::Args;
+use crate::runtime::kernel::{Call, KernelDef, Spec};
+use crate::runtime::recorder::Recorder;
+use crate::runtime::tile::{Slot, Tile};
+use multiversion::multiversion;
+use serde::{Deserialize, Serialize};
+
+/// The non-linearities of METHOD's conditioner networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// `max(x, 0)`
+    Relu,
+    /// `x` above 0, `e^x - 1` below
+    Elu,
+    /// `x sigmoid(x)`
+    #[default]
+    Silu,
+    /// `x Phi(x)`, the exact form
+    Gelu,
+    /// `tanh x`
+    Tanh,
+    /// `x tanh(ln(1 + e^x))`
+    Mish,
+}
+
+impl Activation {
+    /// All of them, in the order of their numbers in the kernels.
+    pub const ALL: [Self; 6] = [Self::Relu, Self::Elu, Self::Silu, Self::Gelu, Self::Tanh, Self::Mish];
+    fn number(self) -> usize {
+        self as usize
+    }
+}
+
+args! {
+    /// Arguments of `layers/activation_*`.
+    pub struct ActivationArgs {
+        /// Slot `(batch, WIDTH)`: pre-activation; after backward, delta.
+        pub pre: u32,
+        /// Slot `(batch, WIDTH)`: activation (forward writes), or its gradient (backward reads).
+        pub post: u32,
+        /// Slot `(batch, WIDTH)` added to the activation; read only with `RESIDUAL`.
+        pub residual: u32,
+        /// Dropout rate; used only with `DROPOUT`.
+        pub rate: f32,
+        /// Number of the layer, part of the dropout counter.
+        pub layer: u32,
+    }
+}
+
+/// `post = act(pre) m [+ residual]`
+pub static FORWARD: KernelDef = KernelDef {
+    name: "layers/activation_forward",
+    source: include_str!("../../shaders/layers/activation_forward.wgsl"),
+    args: || ActivationArgs::wgsl() + &ActivationArgs::wgsl_loader(),
+    cpu: forward_cpu,
+    flops: |s| 12 * s.get("WIDTH") as u64,
+    samples: &[
+        |r| samples(r, &FORWARD, 4, false, false),
+        |r| samples(r, &FORWARD, 60, true, false),
+        |r| samples(r, &FORWARD, 128, true, true),
+    ],
+};
+/// `pre = d_post act'(pre) m`
+pub static BACKWARD: KernelDef = KernelDef {
+    name: "layers/activation_backward",
+    source: include_str!("../../shaders/layers/activation_backward.wgsl"),
+    args: || ActivationArgs::wgsl() + &ActivationArgs::wgsl_loader(),
+    cpu: backward_cpu,
+    flops: |s| 15 * s.get("WIDTH") as u64,
+    samples: &[
+        |r| samples(r, &BACKWARD, 4, false, false),
+        |r| samples(r, &BACKWARD, 60, true, false),
+        |r| samples(r, &BACKWARD, 128, true, true),
+    ],
+};
+
+fn samples(r: &mut Recorder, def: &'static KernelDef, width: usize, residual: bool, dropout: bool) {
+    for act in Activation::ALL {
+        let (pre, post, res) = (r.slot(width), r.slot(width), r.slot(width));
+        let args = ActivationArgs {
+            pre: pre.at,
+            post: post.at,
+            residual: res.at,
+            rate: 0.3,
+            layer: act.number() as u32,
+        };
+        r.call(def, spec(width, act, residual, dropout), args);
+    }
+}
+
+fn spec(width: usize, act: Activation, residual: bool, dropout: bool) -> Spec {
+    Spec::new(&[
+        ("WIDTH", width),
+        ("ACT", act.number()),
+        ("RESIDUAL", residual.into()),
+        ("DROPOUT", dropout.into()),
+    ])
+}
+
+/// Records the forward kernel. `dropout`: rate and layer number.
+pub fn forward(
+    r: &mut Recorder,
+    act: Activation,
+    pre: Slot,
+    post: Slot,
+    residual: Option<Slot>,
+    dropout: Option<(f32, u32)>,
+) {
+    let (rate, layer) = dropout.unwrap_or_default();
+    let residual_at = residual.map_or(pre.at, |s| s.at);
+    let args = ActivationArgs { pre: pre.at, post: post.at, residual: residual_at, rate, layer };
+    r.call(&FORWARD, spec(pre.width as usize, act, residual.is_some(), dropout.is_some()), args);
+}
+/// Records the backward kernel: `pre` becomes delta.
+pub fn backward(r: &mut Recorder, act: Activation, pre: Slot, d_post: Slot, dropout: Option<(f32, u32)>) {
+    let (rate, layer) = dropout.unwrap_or_default();
+    let args = ActivationArgs { pre: pre.at, post: d_post.at, residual: pre.at, rate, layer };
+    r.call(&BACKWARD, spec(pre.width as usize, act, false, dropout.is_some()), args);
+}
+
+/// `act(x)`; the number as a constant, so that each loop has one branch-free body.
+#[inline(always)]
+fn act<const A: usize>(x: f32) -> f32 {
+    match A {
+        0 => x.max(0.0),
+        1 => {
+            if x > 0.0 {
+                x
+            } else {
+                exp_(x.min(0.0)) - 1.0
+            }
+        }
+        2 => x / (1.0 + exp_(-x)),
+        3 => 0.5 * x * (1.0 + erf_(x * std::f32::consts::FRAC_1_SQRT_2)),
+        4 => 1.0 - 2.0 / (exp_(2.0 * x) + 1.0),
+        _ => {
+            // tanh(ln(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2); clamped where it is 1 in f32 anyway
+            let e = exp_(x.min(20.0));
+            let n = e * (e + 2.0);
+            x * n / (n + 2.0)
+        }
+    }
+}
+/// `act'(x)`
+#[inline(always)]
+fn slope<const A: usize>(x: f32) -> f32 {
+    match A {
+        0 => {
+            if x > 0.0 {
+                1.0
+            } else {
+                0.0
+            }
+        }
+        1 => {
+            if x > 0.0 {
+                1.0
+            } else {
+                exp_(x.min(0.0))
+            }
+        }
+        2 => {
+            let p = 1.0 / (1.0 + exp_(-x));
+            p * (1.0 + x * (1.0 - p))
+        }
+        3 => {
+            let phi = 0.398_942_3 * exp_(-0.5 * x * x);
+            0.5 * (1.0 + erf_(x * std::f32::consts::FRAC_1_SQRT_2)) + x * phi
+        }
+        4 => {
+            let h = act::<4>(x);
+            1.0 - h * h
+        }
+        _ => {
+            let e = exp_(x.min(20.0));
+            let n = e * (e + 2.0);
+            let t = n / (n + 2.0);
+            // d tanh(softplus) = (1 - t^2) sigmoid
+            t + x * (1.0 - t * t) * (e / (1.0 + e))
+        }
+    }
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn forward_slice<const A: usize>(post: &mut [f32], pre: &[f32]) {
+    let n = post.len();
+    let pre = &pre[..n];
+    for i in 0..n {
+        post[i] = act::<A>(pre[i]);
+    }
+}
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn backward_slice<const A: usize>(pre: &mut [f32], d_post: &[f32]) {
+    let n = pre.len();
+    let d_post = &d_post[..n];
+    for i in 0..n {
+        pre[i] = d_post[i] * slope::<A>(pre[i]);
+    }
+}
+
+fn forward_cpu(tile: &Tile, call: &Call) {
+    let a: ActivationArgs = call.args();
+    let width = call.spec.get("WIDTH");
+    let pre = tile.read(a.pre, width);
+    let post = tile.write(a.post, width);
+    match call.spec.get("ACT") {
+        0 => forward_slice::<0>(post, pre),
+        1 => forward_slice::<1>(post, pre),
+        2 => forward_slice::<2>(post, pre),
+        3 => forward_slice::<3>(post, pre),
+        4 => forward_slice::<4>(post, pre),
+        _ => forward_slice::<5>(post, pre),
+    }
+    if call.spec.get("DROPOUT") == 1 {
+        apply_mask(tile, &a, width, post);
+    }
+    if call.spec.get("RESIDUAL") == 1 {
+        post.iter_mut().zip(tile.read(a.residual, width)).for_each(|(y, r)| *y += r);
+    }
+}
+fn backward_cpu(tile: &Tile, call: &Call) {
+    let a: ActivationArgs = call.args();
+    let width = call.spec.get("WIDTH");
+    let d_post = tile.read(a.post, width);
+    let pre = tile.write(a.pre, width);
+    match call.spec.get("ACT") {
+        0 => backward_slice::<0>(pre, d_post),
+        1 => backward_slice::<1>(pre, d_post),
+        2 => backward_slice::<2>(pre, d_post),
+        3 => backward_slice::<3>(pre, d_post),
+        4 => backward_slice::<4>(pre, d_post),
+        _ => backward_slice::<5>(pre, d_post),
+    }
+    if call.spec.get("DROPOUT") == 1 {
+        apply_mask(tile, &a, width, pre);
+    }
+}
+
+/// Multiplies by the mask; one Philox block serves four columns.
+fn apply_mask(tile: &Tile, a: &ActivationArgs, width: usize, values: &mut [f32]) {
+    let key = [tile.state.seed_lo, tile.state.seed_hi];
+    let keep = 1.0 / (1.0 - a.rate);
+    for (r, row) in values.chunks_exact_mut(width).enumerate() {
+        for (q, quad) in row.chunks_exact_mut(4).enumerate() {
+            let counter = [tile.batch_row(r), q as u32 | (a.layer << 16), tile.state.step, streams::DROPOUT];
+            for (x, bits) in quad.iter_mut().zip(philox::philox(counter, key)) {
+                let uniform = ((bits >> 9) as f32 + 0.5) / 8_388_608.0;
+                *x = if uniform < a.rate { 0.0 } else { *x * keep };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive(a: Activation, x: f64) -> f64 {
+        match a {
+            Activation::Relu => x.max(0.0),
+            Activation::Elu => {
+                if x > 0.0 {
+                    x
+                } else {
+                    x.exp() - 1.0
+                }
+            }
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::Gelu => {
+                // Phi by Simpson's rule: shares nothing with `erf_`
+                let (n, h) = (2000, x / 2000.0);
+                let f = |t: f64| (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                let s: f64 = (0..n)
+                    .map(|i| {
+                        let t = i as f64 * h;
+                        h / 6.0 * (f(t) + 4.0 * f(t + 0.5 * h) + f(t + h))
+                    })
+                    .sum();
+                x * (0.5 + s)
+            }
+            Activation::Tanh => x.tanh(),
+            Activation::Mish => x * x.exp().ln_1p().tanh(),
+        }
+    }
+    fn eval(a: Activation, x: f32) -> (f32, f32) {
+        match a.number() {
+            0 => (act::<0>(x), slope::<0>(x)),
+            1 => (act::<1>(x), slope::<1>(x)),
+            2 => (act::<2>(x), slope::<2>(x)),
+            3 => (act::<3>(x), slope::<3>(x)),
+            4 => (act::<4>(x), slope::<4>(x)),
+            _ => (act::<5>(x), slope::<5>(x)),
+        }
+    }
+    #[test]
+    fn values_and_slopes_are_those_of_the_naive_functions() {
+        for a in Activation::ALL {
+            for i in -160..=160 {
+                let x = f64::from(i) / 20.0 + 0.0137;
+                let (y, s) = eval(a, x as f32);
+                let want = naive(a, f64::from(x as f32));
+                assert!(
+                    (f64::from(y) - want).abs() <= 1e-6 * (1.0 + want.abs()),
+                    "{a:?}({x}) = {y}, not {want}"
+                );
+                let h = 1e-5;
+                let d = (naive(a, x + h) - naive(a, x - h)) / (2.0 * h);
+                assert!((f64::from(s) - d).abs() <= 3e-6 * (1.0 + d.abs()), "{a:?}'({x}) = {s}, not {d}");
+            }
+            for x in [-1e4f32, -88.0, 88.0, 1e4] {
+                let (y, s) = eval(a, x);
+                assert!(y.is_finite() && s.is_finite(), "{a:?}({x})");
+            }
+        }
+    }
+}

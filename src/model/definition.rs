@@ -1,0 +1,217 @@
+//! A model as a program holds it: the resolved file, the prior, the simulator.
+use crate::data::observed::read_table;
+use crate::data::source::{self, Host};
+use crate::data::standardise::{DataTransform, Standardiser};
+use crate::error::{Error, Result};
+use crate::flow::{FlowShape, Permutation, TransformKind};
+use crate::layers::activation::Activation;
+use crate::layers::mlp::MlpShape;
+use crate::model::config::{self, Config};
+use crate::sim::{self, Prior, Simulator};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Step number of the simulations that standardise; training never reaches it.
+pub const STANDARDISE_STEP: u32 = u32::MAX;
+/// Step number of the simulations of a fixed table.
+pub const TABLE_STEP: u32 = u32::MAX - 1;
+/// Step number of the simulations online training validates on.
+pub const VALIDATION_STEP: u32 = u32::MAX - 2;
+/// Step number of the simulations `check` uses.
+pub const CHECK_STEP: u32 = u32::MAX - 3;
+
+/// Prior, simulator, network and training of one inference problem.
+#[derive(Clone)]
+pub struct Model {
+    /// The resolved model file.
+    pub config: Config,
+    /// The prior with its support transforms.
+    pub prior: Prior,
+    /// The simulator; none when pairs come from a dataset only.
+    pub simulator: Option<Arc<dyn Simulator>>,
+}
+
+/// Simulated pairs, row-major.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs {
+    /// Parameters `(n, D)`.
+    pub theta: Vec<f32>,
+    /// Data `(n, C)`.
+    pub x: Vec<f32>,
+}
+
+impl Model {
+    /// A built-in model; `couplet models` lists them.
+    pub fn builtin(name: &str) -> Result<Self> {
+        Self::from_config(Config::builtin(name)?)
+    }
+    /// The model of a TOML file.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        Self::from_config(Config::from_file(path)?)
+    }
+    /// The model of a TOML text.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        Self::from_config(Config::from_toml(text, "model")?)
+    }
+    /// The model of a resolved configuration.
+    pub fn from_config(config: Config) -> Result<Self> {
+        let prior = config.prior()?;
+        let simulator = config.simulator.builtin.as_deref().and_then(sim::builtin);
+        Ok(Self { config, prior, simulator })
+    }
+    /// A model whose simulator is the program's own: `[simulator] custom = "..."` in its file.
+    pub fn with_simulator(mut self, simulator: Arc<dyn Simulator>) -> Result<Self> {
+        let (d, _) = simulator.dims();
+        if d != self.prior.dim() {
+            return Err(Error::input(
+                "simulator",
+                format!("one of the prior's {} parameters", self.prior.dim()),
+                format!("{d} parameters"),
+                "Give the simulator and the prior the same parameters",
+            ));
+        }
+        self.config.data.features = Some(simulator.dims().1);
+        self.simulator = Some(simulator);
+        Ok(self)
+    }
+    /// Names of the parameters, in order.
+    pub fn parameter_names(&self) -> &[String] {
+        &self.prior.names
+    }
+    /// Number of parameters D.
+    pub fn theta_dim(&self) -> usize {
+        self.prior.dim()
+    }
+    /// Length of a data vector C, where it is known: from the simulator or `data.features`.
+    pub fn x_dim(&self) -> Result<usize> {
+        let known = self.simulator.as_ref().map(|s| s.dims().1).or(self.config.data.features);
+        known.ok_or_else(|| {
+            let hint = "Write `features = C` under `[data]`";
+            Error::config("data.features", "expected the length of a data vector, found nothing", hint)
+        })
+    }
+    /// `n` pairs from prior and simulator: a pure function of (seed, step).
+    pub fn simulate(&self, seed: u64, step: u32, n: usize) -> Result<Pairs> {
+        let simulator = self.simulator()?;
+        let ((theta, _), x) = source::pairs(&self.prior, simulator.as_ref(), seed, step, n);
+        Ok(Pairs { theta, x })
+    }
+    /// The simulator, or an error that says there is none.
+    pub fn simulator(&self) -> Result<&Arc<dyn Simulator>> {
+        self.simulator.as_ref().ok_or_else(|| {
+            Error::config(
+                "simulator",
+                "expected a simulator, found only a dataset",
+                "Use a model with `builtin`, or give the program's own with Model::with_simulator",
+            )
+        })
+    }
+    /// The fixed table of offline training: simulated, or read from the dataset.
+    pub fn table(&self, seed: u64, n: Option<usize>) -> Result<Pairs> {
+        if let Some(path) = &self.config.simulator.dataset {
+            let t = read_table(path, self.theta_dim(), self.x_dim()?)?;
+            let rows = n.unwrap_or(t.rows);
+            if rows > t.rows {
+                return Err(Error::data(
+                    path,
+                    format!("expected {rows} rows, found {}", t.rows),
+                    "Ask for fewer with --simulations",
+                ));
+            }
+            let (d, c) = (self.theta_dim(), self.x_dim()?);
+            return Ok(Pairs { theta: t.theta[..rows * d].to_vec(), x: t.x[..rows * c].to_vec() });
+        }
+        self.simulate(seed, TABLE_STEP, n.unwrap_or(10_000))
+    }
+    /// Moments of pairs, with this model's transforms.
+    pub fn standardiser(&self, pairs: &Pairs) -> Result<Standardiser> {
+        let (d, c) = (self.theta_dim(), self.x_dim()?);
+        let mut u0 = vec![0.0; pairs.theta.len()];
+        for (t, u) in pairs.theta.chunks_exact(d).zip(u0.chunks_exact_mut(d)) {
+            self.prior.to_unconstrained(t, u);
+        }
+        Ok(Standardiser::fit(data_transform(&self.config), &u0, &pairs.x, d, c))
+    }
+    /// What a network of this model needs from the host.
+    pub fn host(&self, standardiser: Standardiser) -> Arc<Host> {
+        Arc::new(Host { prior: self.prior.clone(), simulator: self.simulator.clone(), standardiser })
+    }
+    /// The flow that the configuration describes.
+    pub fn flow_shape(&self) -> Result<FlowShape> {
+        let f = &self.config.flow;
+        let activation = match f.activation {
+            config::Activation::Relu => Activation::Relu,
+            config::Activation::Elu => Activation::Elu,
+            config::Activation::Silu => Activation::Silu,
+            config::Activation::Gelu => Activation::Gelu,
+            config::Activation::Tanh => Activation::Tanh,
+            config::Activation::Mish => Activation::Mish,
+        };
+        Ok(FlowShape {
+            dim: self.theta_dim(),
+            condition: self.x_dim()?,
+            blocks: f.blocks,
+            transform: match f.transform {
+                config::TransformKind::Affine => TransformKind::Affine,
+                config::TransformKind::Spline => {
+                    TransformKind::Spline { bins: f.bins, bound: f.bound as f32 }
+                }
+            },
+            mlp: MlpShape {
+                hidden: if f.hidden.is_empty() { vec![128, 128] } else { f.hidden.clone() },
+                activation,
+                residual: f.residual,
+                dropout: f.dropout.unwrap_or(0.0) as f32,
+                skip: f.linear_skip,
+            },
+            permutation: match f.permutation {
+                config::Permutation::Random => Permutation::Random,
+                config::Permutation::Reversal => Permutation::Reversal,
+                config::Permutation::Householder => Permutation::Householder(f.reflections.unwrap_or(1)),
+            },
+            actnorm: f.actnorm,
+            nu: (f.base == config::Base::StudentT).then(|| f.nu.unwrap_or(5.0) as f32),
+            learn_nu: f.base == config::Base::StudentT && (f.learn_nu || f.nu.is_none()),
+        })
+    }
+}
+
+/// What happens to a pair that is not finite on the way to a plan's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// It is left out.
+    LeftOut,
+    /// It stays, as a row that begins with NaN, which `data/gather` masks.
+    Kept,
+}
+
+/// Standardised rows `(u, x)` of pairs for a plan's table, and how many pairs were not finite.
+pub fn standardised(host: &Host, pairs: &Pairs, d: usize, c: usize, bad: Bad) -> (Vec<f32>, usize) {
+    let mut rows = Vec::with_capacity(pairs.theta.len() + pairs.x.len());
+    let (mut u, mut x, mut n_bad) = (vec![0.0; d], vec![0.0; c], 0);
+    for i in 0..pairs.theta.len() / d {
+        host.prior.to_unconstrained(&pairs.theta[i * d..(i + 1) * d], &mut u);
+        let good = host.standardiser.standardise_u(&mut u);
+        let good = host.standardiser.standardise_x(&pairs.x[i * c..(i + 1) * c], &mut x) && good;
+        if !good {
+            n_bad += 1;
+            if bad == Bad::LeftOut {
+                continue;
+            }
+            u[0] = f32::NAN;
+        }
+        rows.extend_from_slice(&u);
+        rows.extend_from_slice(&x);
+    }
+    (rows, n_bad)
+}
+
+/// The data transform of a configuration.
+pub fn data_transform(config: &Config) -> DataTransform {
+    match config.data.transform {
+        config::DataTransform::None => DataTransform::None,
+        config::DataTransform::Log => DataTransform::Log,
+        config::DataTransform::Log1p => DataTransform::Log1p,
+        config::DataTransform::Asinh => DataTransform::Asinh,
+    }
+}

@@ -1,0 +1,10 @@
+//! A model: prior, simulator, network and training, from a file or by name.
+pub mod config;
+pub mod definition;
+pub mod moments;
+pub mod network;
+pub mod suggest;
+pub mod weights;
+
+pub use config::Config;
+pub use definition::{Model, Pairs};

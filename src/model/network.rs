@@ -1,0 +1,167 @@
+//! The network of a model: declares all parameters and records the plans `train`, `loss` and `sample`.
+use crate::data::source::{self, Host};
+use crate::error::Result;
+use crate::flow::actnorm::Halves;
+use crate::flow::{Flow, FlowShape, actnorm, base, split};
+use crate::optim;
+use crate::rng::{Rng, streams};
+use crate::runtime::cpu_exec::CpuExec;
+use crate::runtime::exec::{Executor, Snapshot};
+use crate::runtime::params::{Init, ParamTable};
+use crate::runtime::plan::Plan;
+use crate::runtime::recorder::Recorder;
+use crate::runtime::state::{RunArgs, State};
+use crate::runtime::tile::Slot;
+use std::sync::Arc;
+
+/// Where training rows come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Simulated in the step.
+    Online,
+    /// Taken from a table by an index.
+    Indexed,
+}
+
+/// A declared network with what its plans need from the host.
+pub struct Network {
+    /// Names, shapes and offsets of all parameters.
+    pub table: Arc<ParamTable>,
+    /// The flow.
+    pub flow: Flow,
+    host: Arc<Host>,
+    d: usize,
+    c: usize,
+}
+
+/// A plan for sampling, and the slot its draws are in.
+pub struct SamplePlan {
+    /// The plan.
+    pub plan: Plan,
+    /// Slot `(batch, D)`: theta.
+    pub theta: Slot,
+}
+
+impl Network {
+    /// Declares the parameters. `seed` fixes the permutations.
+    pub fn new(shape: &FlowShape, host: Arc<Host>, seed: u64) -> Self {
+        let mut table = ParamTable::default();
+        let mut flow = Flow::declare(&mut table, shape, seed);
+        flow.set_table_len(table.len);
+        Self { table: Arc::new(table), flow, host, d: shape.dim, c: shape.condition }
+    }
+    /// What the plans' twins need.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+    /// (D, C)
+    pub fn dims(&self) -> (usize, usize) {
+        (self.d, self.c)
+    }
+
+    fn condition(&self, x: Slot) -> Option<Slot> {
+        (self.c > 0).then_some(x)
+    }
+
+    /// Loss and all gradients of a batch.
+    pub fn train_plan(&self, rows: Rows) -> Plan {
+        let mut r = Recorder::new();
+        let (row, x, meta) = (r.slot(self.d), r.slot(self.c), r.slot(4));
+        match rows {
+            Rows::Online => source::online(&mut r, &self.host, row, x, meta),
+            Rows::Indexed => source::gather(&mut r, self.d, self.c, row, x, meta, true),
+        }
+        let u = Halves::new(&mut r, self.d);
+        split::record(&mut r, row, u, false);
+        let trace = self.flow.forward(&mut r, u, self.condition(x), meta, true);
+        let z = self.flow.output(u, &trace);
+        let d = Halves::new(&mut r, self.d);
+        base::loss(&mut r, self.flow.base, z, Some(d), meta.at);
+        self.flow.backward(&mut r, &trace, self.condition(x), meta, d, None);
+        r.finish("train", self.table.clone(), meta)
+    }
+
+    /// Loss of each row of a table of standardised pairs `(u, x)`; nothing goes backward, no dropout.
+    pub fn loss_plan(&self) -> Plan {
+        let mut r = Recorder::new();
+        let (row, x, meta) = (r.slot(self.d), r.slot(self.c), r.slot(4));
+        source::gather(&mut r, self.d, self.c, row, x, meta, false);
+        let u = Halves::new(&mut r, self.d);
+        split::record(&mut r, row, u, false);
+        let trace = self.flow.forward(&mut r, u, self.condition(x), meta, false);
+        base::loss(&mut r, self.flow.base, self.flow.output(u, &trace), None, meta.at);
+        r.finish("loss", self.table.clone(), meta)
+    }
+
+    /// Draws of theta for the data sets in the table.
+    pub fn sample_plan(&self) -> SamplePlan {
+        let mut r = Recorder::new();
+        let (x, meta) = (r.slot(self.c), r.slot(4));
+        source::condition(&mut r, self.c, x, meta);
+        let u = self.flow.sample(&mut r, self.condition(x), meta);
+        let theta = r.slot(self.d);
+        split::record(&mut r, theta, u, true);
+        source::finish(&mut r, &self.host, theta);
+        SamplePlan { plan: r.finish("sample", self.table.clone(), meta), theta }
+    }
+
+    /// First weights: random matrices (stream INIT), then ActNorm set block by block so that each block's output
+    /// has mean 0 and sd 1 on `pairs`, a table of standardised `(u, x)` rows. Always computed on the CPU, so every
+    /// device starts from the same bits.
+    pub fn initial(&self, seed: u64, pairs: &[f32]) -> Result<Snapshot> {
+        let n = self.table.len;
+        let mut params = vec![0.0; n];
+        for (i, p) in self.table.entries.iter().enumerate() {
+            let mut rng = Rng::new(seed, streams::INIT, 0, i as u32);
+            let plain: Vec<f32> = (0..p.rows * p.cols)
+                .map(|_| match p.init {
+                    Init::Constant(c) => c,
+                    Init::Normal(sd) => sd * rng.normal(),
+                })
+                .collect();
+            ParamTable::pad_into(p, &plain, &mut params);
+        }
+        let state = State::new(seed);
+        let mut snapshot =
+            Snapshot { params, average: vec![], first: vec![0.0; n], second: vec![0.0; n], state };
+        if self.flow.shape.actnorm && !pairs.is_empty() {
+            self.init_actnorm(&mut snapshot, pairs)?;
+        }
+        snapshot.average = snapshot.params.clone();
+        Ok(snapshot)
+    }
+
+    fn init_actnorm(&self, snapshot: &mut Snapshot, pairs: &[f32]) -> Result<()> {
+        let rows = pairs.len() / (self.d + self.c);
+        let plan = self.loss_plan();
+        let at: Vec<usize> =
+            (0..plan.calls.len()).filter(|&i| plan.calls[i].def.name == actnorm::FORWARD.name).collect();
+        let inputs: Vec<actnorm::ActnormArgs> = at.iter().map(|&i| plan.calls[i].args()).collect();
+        let (wa, wb) = actnorm::widths(self.d);
+        let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
+        let id = exec.prepare(plan, rows)?;
+        exec.set_table(id, pairs)?;
+        let pad = exec.capacity(id) as u32;
+        let run = RunArgs { rows: rows as u32, pad, batch: rows as u32, draws: 1, ..RunArgs::default() };
+        let mut done = 0;
+        for (&call, a) in at.iter().zip(&inputs) {
+            // the average is what `restore` wants; it plays no part here
+            exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
+            exec.run_calls(id, &run, done..call);
+            done = call;
+            let halves = [(a.u_a, wa, 0, self.d / 2), (a.u_b, wb, self.d / 2, self.d - self.d / 2)];
+            for (at, width, first, count) in halves {
+                let values = exec.read(id, Slot { at, width: width as u32 }, rows, count)?;
+                for j in 0..count {
+                    let column = || values.iter().skip(j).step_by(count).map(|&v| f64::from(v));
+                    let mean = column().sum::<f64>() / rows as f64;
+                    let sd = (column().map(|v| (v - mean).powi(2)).sum::<f64>() / rows as f64).sqrt();
+                    let l = -(sd + 1e-6).ln();
+                    snapshot.params[a.log_scale as usize + first + j] = l as f32;
+                    snapshot.params[a.shift as usize + first + j] = (-mean * l.exp()) as f32;
+                }
+            }
+        }
+        Ok(())
+    }
+}

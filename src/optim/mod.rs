@@ -1,0 +1,13 @@
+//! Optimiser: weight gradients over the batch, global-norm clip, AdamW, moving average.
+pub mod adamw;
+pub mod weight_grad;
+
+use crate::runtime::step::StepKernels;
+
+/// The launches that end a training step.
+pub static STEP: StepKernels = StepKernels {
+    grad_source: include_str!("../../shaders/optim/weight_grad.wgsl"),
+    update_source: include_str!("../../shaders/optim/adamw.wgsl"),
+    grad_cpu: weight_grad::part_cpu,
+    update_cpu: adamw::update_cpu,
+};

@@ -1,0 +1,238 @@
+//! The CPU executor: all row-local calls of a plan run on one tile of rows before the next tile, so a tile's
+//! activations stay in cache through the whole step. Three fork-joins a training step: rows, gradients, update.
+//!
+//! Bits do not depend on the number of threads: rows are independent, gradient parts are fixed by the plan, and
+//! partial sums are added in plan order.
+use crate::error::Result;
+use crate::runtime::exec::{Executor, PlanId, Snapshot, StepLog, Weights};
+use crate::runtime::kernel::Call;
+use crate::runtime::memory::Shared;
+use crate::runtime::params::ParamTable;
+use crate::runtime::plan::{Plan, meta};
+use crate::runtime::state::{RunArgs, State, StepArgs};
+use crate::runtime::step::{Buffers, GradPart, StepKernels};
+use crate::runtime::tile::{Slot, Tile};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Rows of a tile: two register blocks of the product, and a slot set that fits the second-level cache.
+pub const TILE_ROWS: usize = 16;
+/// Rows of a matrix in one gradient part or update part.
+const PART_ROWS: usize = 32;
+
+struct Prepared {
+    plan: Plan,
+    capacity: usize,
+    acts: Shared,
+    table: Vec<f32>,
+    index: Vec<u32>,
+    parts: Vec<GradPart>,
+}
+
+/// See the module's doc.
+pub struct CpuExec {
+    params: Arc<ParamTable>,
+    kernels: &'static StepKernels,
+    buffers: Buffers,
+    state: State,
+    plans: Vec<Prepared>,
+    logs: Vec<StepLog>,
+    /// (parameter, first storage row, rows) of each update part.
+    update_parts: Vec<(usize, usize, usize)>,
+}
+
+impl CpuExec {
+    /// Buffers for these parameters, all zero.
+    pub fn new(params: Arc<ParamTable>, kernels: &'static StepKernels) -> Self {
+        let n = params.len;
+        let buffers = Buffers {
+            params: Shared::new(2 * n),
+            average: Shared::new(n),
+            grad: Shared::new(n),
+            first: Shared::new(n),
+            second: Shared::new(n),
+        };
+        let mut update_parts = vec![];
+        for (i, p) in params.entries.iter().enumerate() {
+            for first in (0..p.stored_rows()).step_by(PART_ROWS) {
+                update_parts.push((i, first, PART_ROWS.min(p.stored_rows() - first)));
+            }
+        }
+        Self { params, kernels, buffers, state: State::new(0), plans: vec![], logs: vec![], update_parts }
+    }
+
+    /// The gradient of the last step, storage layout.
+    pub fn gradient(&mut self) -> &[f32] {
+        self.buffers.grad.get_mut()
+    }
+
+    /// Runs calls `range` of a plan; for the initialisation of ActNorm, which looks between calls.
+    pub fn run_calls(&mut self, plan: PlanId, run: &RunArgs, range: std::ops::Range<usize>) {
+        let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
+        rows(&self.plans[plan.0], run, &self.state, weights, range);
+    }
+
+    fn train_step(&mut self, plan: PlanId, a: &StepArgs, batch: usize, first_step: u32) {
+        let p = &self.plans[plan.0];
+        let (mut loss, mut count, mut masked, mut square) = (0.0f64, 0.0f64, 0.0f32, 0.0f64);
+        for row0 in (0..batch).step_by(p.capacity) {
+            let n = p.capacity.min(batch - row0);
+            let run = RunArgs {
+                rows: n as u32,
+                pad: p.capacity as u32,
+                row0: row0 as u32,
+                batch: batch as u32,
+                draws: 1,
+                set0: 0,
+                first_step,
+                calls: p.plan.calls.len() as u32,
+            };
+            // SAFETY: the parameters are only read until `update`.
+            let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
+            rows(p, &run, &self.state, weights, 0..p.plan.calls.len());
+            let (acts, grad, kernels) = (&p.acts, &self.buffers.grad, self.kernels);
+            let squares: Vec<f64> = p
+                .parts
+                .par_iter()
+                .with_max_len(4)
+                .map(|part| (kernels.grad_cpu)(acts, p.capacity, n, grad, part, row0 > 0))
+                .collect();
+            square = squares.iter().sum(); // of the sums so far; the last chunk's count
+            // SAFETY: the rows' calls have ended.
+            for m in unsafe { acts.slice(p.plan.meta.at as usize * 4 * p.capacity, 4 * n) }.chunks_exact(4) {
+                let weight = f64::from(m[meta::WEIGHT]);
+                loss += weight * f64::from(m[meta::LOSS]);
+                count += weight;
+                masked += m[meta::MASKED];
+            }
+        }
+        self.state.advance(a);
+        let norm = square.sqrt() as f32;
+        let ok = norm.is_finite() && loss.is_finite();
+        let loss = if count > 0.0 { (loss / count) as f32 } else { f32::NAN };
+        self.logs.push(StepLog { loss, masked, norm, skipped: if ok { 0.0 } else { 1.0 } });
+        if !ok {
+            return; // nothing is updated; the log says so
+        }
+        let scale = (a.clip / norm.max(1e-30)).min(1.0);
+        let (buffers, table, state, kernels) = (&self.buffers, &self.params, &self.state, self.kernels);
+        self.update_parts.par_iter().with_min_len(4).for_each(|&(i, first, rows)| {
+            (kernels.update_cpu)(buffers, table.len, &table.entries[i], first, rows, scale, state, a);
+        });
+    }
+}
+
+/// Runs calls of a plan over all tiles.
+fn rows(p: &Prepared, run: &RunArgs, state: &State, params: &[f32], range: std::ops::Range<usize>) {
+    let tiles = (run.rows as usize).div_ceil(TILE_ROWS);
+    let calls: &[Call] = &p.plan.calls[range];
+    (0..tiles).into_par_iter().with_max_len(1).for_each(|t| {
+        let row0 = t * TILE_ROWS;
+        let tile = Tile {
+            row0,
+            rows: TILE_ROWS.min(run.pad as usize - row0),
+            run,
+            state,
+            acts: &p.acts,
+            params,
+            consts: &p.plan.consts,
+            table: &p.table,
+            index: &p.index,
+        };
+        for call in calls {
+            (call.def.cpu)(&tile, call);
+        }
+    });
+}
+
+impl Executor for CpuExec {
+    fn prepare(&mut self, plan: Plan, rows: usize) -> Result<PlanId> {
+        let capacity = rows.max(1).next_multiple_of(TILE_ROWS);
+        let acts = Shared::new(plan.quads as usize * 4 * capacity);
+        let mut parts = vec![];
+        for &job in &plan.grads {
+            let k = job.x.map_or(1, |x| x.width as usize);
+            for first in (0..k).step_by(PART_ROWS) {
+                parts.push(GradPart { job, first, count: PART_ROWS.min(k - first) });
+            }
+        }
+        self.plans.push(Prepared { plan, capacity, acts, table: vec![], index: vec![], parts });
+        Ok(PlanId(self.plans.len() - 1))
+    }
+    fn capacity(&self, plan: PlanId) -> usize {
+        self.plans[plan.0].capacity
+    }
+    fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()> {
+        self.plans[plan.0].table = table.to_vec();
+        Ok(())
+    }
+    fn set_index(&mut self, plan: PlanId, index: &[u32]) -> Result<()> {
+        let to = &mut self.plans[plan.0].index;
+        to.clear();
+        to.extend_from_slice(index);
+        Ok(())
+    }
+    fn train(
+        &mut self,
+        plan: PlanId,
+        step: &StepArgs,
+        batch: usize,
+        steps: usize,
+        first_step: u32,
+    ) -> Result<()> {
+        for _ in 0..steps {
+            self.train_step(plan, step, batch, first_step);
+        }
+        Ok(())
+    }
+    fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {
+        let p = &self.plans[plan.0];
+        let n = self.params.len;
+        // SAFETY: nobody writes parameters while rows run.
+        let params = unsafe {
+            match weights {
+                Weights::Current => self.buffers.params.slice(0, 2 * n),
+                Weights::Average => self.buffers.average.slice(0, n),
+            }
+        };
+        let run = RunArgs { pad: p.capacity as u32, calls: p.plan.calls.len() as u32, ..*run };
+        rows(p, &run, &self.state, params, 0..p.plan.calls.len());
+        Ok(())
+    }
+    fn read(&mut self, plan: PlanId, slot: Slot, rows: usize, width: usize) -> Result<Vec<f32>> {
+        let p = &mut self.plans[plan.0];
+        let (start, stride) = (slot.at as usize * 4 * p.capacity, slot.width as usize);
+        let all = &p.acts.get_mut()[start..start + rows * stride];
+        Ok(all.chunks_exact(stride).flat_map(|row| row[..width].iter().copied()).collect())
+    }
+    fn logs(&mut self) -> Result<Vec<StepLog>> {
+        Ok(std::mem::take(&mut self.logs))
+    }
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        let n = self.params.len;
+        let b = &mut self.buffers;
+        Ok(Snapshot {
+            params: b.params.get_mut()[..n].to_vec(),
+            average: b.average.get_mut().to_vec(),
+            first: b.first.get_mut().to_vec(),
+            second: b.second.get_mut().to_vec(),
+            state: self.state,
+        })
+    }
+    fn restore(&mut self, s: &Snapshot) -> Result<()> {
+        let n = self.params.len;
+        let b = &mut self.buffers;
+        b.params.get_mut()[..n].copy_from_slice(&s.params);
+        self.params.transpose_all(b.params.get_mut());
+        b.average.get_mut().copy_from_slice(&s.average);
+        b.first.get_mut().copy_from_slice(&s.first);
+        b.second.get_mut().copy_from_slice(&s.second);
+        self.state = s.state;
+        self.logs.clear();
+        Ok(())
+    }
+    fn set_seed(&mut self, seed: u64) -> Result<()> {
+        self.state = State::new(seed);
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! The machine room: what a kernel, a plan and a device are, and the two executors. Nothing outside this folder names `wgpu`.
+pub mod adapter;
+pub mod args;
+pub mod cpu_exec;
+pub mod device;
+pub mod exec;
+mod flight;
+pub mod gpu;
+pub mod gpu_exec;
+mod gpu_plan;
+mod jobs;
+pub mod kernel;
+pub mod memory;
+mod pace;
+pub mod params;
+pub mod pipeline;
+pub mod plan;
+pub mod recorder;
+pub mod snippets;
+pub mod state;
+pub mod step;
+pub mod tile;
+pub mod wgsl;
+mod words;
+
+pub use adapter::{AdapterLine, GpuRequest, adapters};
+pub use device::{Device, DeviceChoice};
+/// For hosts that lend their device: types of other major versions do not fit.
+pub use wgpu;

@@ -1,0 +1,66 @@
+//! What a CPU twin sees: a few rows of every slot, and the shared tables.
+use crate::runtime::memory::Shared;
+use crate::runtime::state::{RunArgs, State};
+
+/// A per-row region of the activations: `width` floats a row, row-major over the chunk's rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// Offset in units of 4 floats per row of the chunk.
+    pub at: u32,
+    /// Floats per row in storage, a multiple of 4.
+    pub width: u32,
+}
+
+/// Rows `row0 .. row0 + rows` of the chunk, and what they need.
+pub struct Tile<'a> {
+    /// First row within the chunk.
+    pub row0: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Sizes and counters of this run.
+    pub run: &'a RunArgs,
+    /// Step, seed and schedule.
+    pub state: &'a State,
+    pub(crate) acts: &'a Shared,
+    /// Parameter values, then transposes.
+    pub params: &'a [f32],
+    /// Small constants of the plan (permutations, moments).
+    pub consts: &'a [f32],
+    /// Rows of data (offline training, inference).
+    pub table: &'a [f32],
+    /// Which row of `table` belongs to which row of which step.
+    pub index: &'a [u32],
+}
+
+impl Tile<'_> {
+    fn range(&self, at: u32, width: usize) -> (usize, usize) {
+        (at as usize * 4 * self.run.pad as usize + self.row0 * width, self.rows * width)
+    }
+    /// The tile's rows of a slot of `width` floats.
+    pub fn read(&self, at: u32, width: usize) -> &[f32] {
+        let (start, n) = self.range(at, width);
+        // SAFETY: tiles own disjoint rows of every slot, and calls of a tile run one after another on one thread;
+        // a kernel never asks twice for a slot that it writes (the recorder gives each role its own slot, and
+        // kernels that work in place ask once).
+        unsafe { self.acts.slice(start, n) }
+    }
+    /// The tile's rows of a slot, to write.
+    #[allow(clippy::mut_from_ref)] // see `read`
+    pub fn write(&self, at: u32, width: usize) -> &mut [f32] {
+        let (start, n) = self.range(at, width);
+        // SAFETY: as in `read`.
+        unsafe { self.acts.slice_mut(start, n) }
+    }
+    /// `n` parameters from `at`.
+    pub fn param(&self, at: u32, n: usize) -> &[f32] {
+        &self.params[at as usize..at as usize + n]
+    }
+    /// Whether row `i` of the tile exists (the last tile may be ragged).
+    pub fn exists(&self, i: usize) -> bool {
+        self.row0 + i < self.run.rows as usize
+    }
+    /// Index of row `i` of the tile in the whole batch.
+    pub fn batch_row(&self, i: usize) -> u32 {
+        self.run.row0 + (self.row0 + i) as u32
+    }
+}

@@ -1,0 +1,8 @@
+//! Training: online or on a fixed table, with schedules, validation, checkpoints and exact resume.
+pub mod checkpoint;
+pub mod offline;
+pub mod run;
+pub mod trainer;
+
+pub use run::{Progress, Summary};
+pub use trainer::Trainer;

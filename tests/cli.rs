@@ -1,0 +1,359 @@
+//! The command line end to end: what is done, what is refused and with which words, exit codes.
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn couplet(folder: &Path, args: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_couplet"));
+    // Without it, Vulkan drivers of Mesa complain on our stderr.
+    command.args(args).current_dir(folder).env("XDG_RUNTIME_DIR", folder);
+    let output = command.output().unwrap();
+    let ran = Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    assert!(!ran.err.contains("panicked"), "{args:?}\n{}", ran.err);
+    ran
+}
+
+/// Runs and expects exit code 0; what was printed.
+fn done(folder: &Path, args: &[&str]) -> String {
+    let ran = couplet(folder, args);
+    assert_eq!(ran.code, 0, "{args:?}\n{}{}", ran.out, ran.err);
+    ran.out
+}
+
+/// Runs and expects exit code 2 with one paragraph on stderr that has all `parts`.
+fn refused(folder: &Path, args: &[&str], parts: &[&str]) {
+    let Ran { code, out, err } = couplet(folder, args);
+    assert_eq!(code, 2, "{args:?}\n{out}{err}");
+    assert!(err.starts_with("error: ") && err.trim_end().lines().count() == 1, "{args:?}\n{err}");
+    for part in parts {
+        assert!(err.contains(part), "{args:?}\n{err}lacks: {part}");
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// A run of two-moons, trained once for all tests that only read it.
+fn trained() -> &'static Path {
+    static RUN: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, run) = RUN.get_or_init(|| {
+        let folder = folder();
+        let args = ["train", "two-moons", "--steps", "20", "--batch", "32", "--device", "cpu", "--seed", "3"];
+        let ran = couplet(folder.path(), &args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        // stderr is no terminal here: plain lines.
+        assert!(ran.err.contains("step 20/20") && ran.err.contains("loss "), "{}", ran.err);
+        for part in
+            ["Trained two-moons: 20 steps of 32", "couplet check runs", "couplet sample runs", "--data"]
+        {
+            assert!(ran.out.contains(part), "{}", ran.out);
+        }
+        let run = folder.path().join("runs").join("two-moons");
+        (folder, run)
+    });
+    run
+}
+
+/// A copy of the trained run whose weights have gone through `change`.
+fn changed(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let run = folder.join("run");
+    std::fs::create_dir(&run).unwrap();
+    for entry in std::fs::read_dir(trained()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), run.join(entry.file_name())).unwrap();
+    }
+    let weights = run.join("weights.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    change(&mut bytes);
+    std::fs::write(&weights, bytes).unwrap();
+    run
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn models_lists_the_eight_and_prints_one() {
+    let folder = folder();
+    let list = done(folder.path(), &["models"]);
+    assert_eq!(list.lines().count(), 8, "{list}");
+    for line in list.lines() {
+        let name = line.split_whitespace().next().unwrap();
+        let model = done(folder.path(), &["models", name]);
+        assert!(model.contains(&format!("builtin = \"{name}\"")) && model.contains("[flow]"), "{model}");
+    }
+    done(folder.path(), &["devices"]);
+}
+
+#[test]
+fn usage_errors_name_the_flag_and_exit_with_2() {
+    let folder = folder();
+    for (args, part) in [
+        (&["train", "two-moons", "--stepps", "3"][..], "--steps"),
+        (&["trian"], "train"),
+        (&["train"], "<MODEL>"),
+        (&["train", "slcp", "--steps", "0"], "whole number above 0"),
+        (&["train", "slcp", "--steps", "5", "--minutes", "1"], "cannot be used with"),
+        (&["train", "slcp", "--device", "tpu"], "tpu"),
+        (&["sample", "run", "--data", "x.csv", "-o", "d.csv", "--format", "xls"], "npz"),
+        (&["bench", "sbibm", "--reference", "r", "--budget", "lots"], "online"),
+    ] {
+        let ran = couplet(folder.path(), args);
+        assert!(
+            ran.code == 2 && ran.err.starts_with("error: ") && ran.err.contains(part),
+            "{args:?}\n{}",
+            ran.err
+        );
+    }
+    assert_eq!(couplet(folder.path(), &["--help"]).code, 0);
+    assert_eq!(couplet(folder.path(), &["--version"]).code, 0);
+}
+
+#[test]
+fn a_wrong_model_is_refused_with_the_nearest_name() {
+    let folder = folder();
+    let at = folder.path();
+    refused(at, &["train", "two-moon"], &["found `two-moon`", "Did you mean `two-moons`?"]);
+    refused(
+        at,
+        &["simulate", "absent.toml", "-n", "5", "-o", "."],
+        &["cannot read `absent.toml`", "Check the path"],
+    );
+    for (name, model, parts) in [
+        (
+            "key.toml",
+            "[simulator]\nbuiltin = 'slcp'\n[flow]\nblock = 3",
+            &["`flow.block` in key.toml, line 4", "`blocks`"][..],
+        ),
+        (
+            "value.toml",
+            "[simulator]\nbuiltin = 'slcp'\n[flow]\nactivation = 'rellu'",
+            &["line 4", "Did you mean `relu`?"],
+        ),
+        ("range.toml", "[simulator]\nbuiltin = 'slcp'\n[flow]\nbins = 1", &["from 2 to 64, found 1"]),
+        (
+            "prior.toml",
+            "[simulator]\nbuiltin = 'sir'\n[[parameter]]\nname = 'b'\nprior = 'lognormal(0, 1)'",
+            &["line 5", "`log-normal`"],
+        ),
+        ("toml.toml", "[simulator\n", &["line 1", "not valid TOML"]),
+        ("newer.toml", "version = 9", &["version 9", "Update"]),
+        ("empty.toml", "", &["simulator"]),
+        (
+            "table.toml",
+            "[simulator]\ndataset = 'gone.npz'\n[[parameter]]\nname = 'a'\nprior = 'normal(0, 1)'\n[data]\nfeatures = 2",
+            &["gone.npz"],
+        ),
+    ] {
+        std::fs::write(at.join(name), model).unwrap();
+        refused(at, &["train", name, "--device", "cpu", "--steps", "5"], parts);
+    }
+    assert!(!at.join("runs/key").exists());
+}
+
+#[test]
+fn an_absent_adapter_is_refused_and_says_what_there_is() {
+    let folder = folder();
+    let args = ["train", "two-moons", "--steps", "5", "--device", "gpu:NoSuchCard"];
+    refused(folder.path(), &args, &["no usable GPU", "NoSuchCard"]);
+    assert!(!folder.path().join("runs").exists());
+}
+
+#[test]
+fn an_unwritable_folder_is_refused_before_training() {
+    let folder = folder();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let args = ["train", "two-moons", "--steps", "5", "--device", "cpu", "-o", "file/run"];
+    refused(folder.path(), &args, &["file", "run"]);
+    refused(
+        folder.path(),
+        &["simulate", "two-moons", "-n", "5", "-o", "file/sims"],
+        &["cannot create `file"],
+    );
+    let run = text(trained());
+    std::fs::write(folder.path().join("x.csv"), "0,0\n").unwrap();
+    let args = ["sample", run, "--data", "x.csv", "-n", "5", "--device", "cpu", "-o", "absent/draws.csv"];
+    refused(folder.path(), &args, &["cannot write `absent", "draws.csv"]);
+    refused(folder.path(), &["new", "absent/model"], &["cannot write `absent"]);
+}
+
+#[test]
+fn a_run_is_neither_replaced_nor_resumed_by_accident() {
+    let folder = folder();
+    let at = folder.path();
+    let train = ["train", "two-moons", "--steps", "5", "--device", "cpu", "-q", "-o", "run"];
+    assert_eq!(done(at, &train), "");
+    refused(at, &train, &["`run` holds a run already", "--resume", "--overwrite"]);
+    done(at, &[&train[..], &["--overwrite"]].concat());
+    refused(at, &["train", "two-moons", "--resume", "-o", "other"], &["`other`", "no model.toml"]);
+    refused(at, &["train", "slcp", "--resume", "-o", "run"], &["another model than `slcp`"]);
+}
+
+#[test]
+fn observed_data_that_do_not_fit_are_refused() {
+    let folder = folder();
+    let at = folder.path();
+    refused(at, &["sample", "absent", "--data", "x.csv", "--device", "cpu"], &["absent"]);
+    refused(at, &["check", "absent", "--device", "cpu"], &["absent"]);
+    let run = text(trained());
+    refused(at, &["sample", run, "--data", "gone.csv", "--device", "cpu"], &["cannot read `gone.csv`"]);
+    for (name, content, part) in [
+        ("wide.csv", "1,2,3\n", "wide.csv"),
+        ("empty.csv", "", "empty.csv"),
+        ("header.csv", "a,b\n", "header.csv"),
+        ("nan.csv", "0.1,nan\n", "nan.csv"),
+        ("words.csv", "0.1,0.2\nhello,there\n", "words.csv"),
+        ("bad.npz", "PK\u{3}\u{4}not really", "bad.npz"),
+    ] {
+        std::fs::write(at.join(name), content).unwrap();
+        refused(at, &["sample", run, "--data", name, "-n", "5", "--device", "cpu"], &["cannot use `", part]);
+    }
+    std::fs::write(at.join("x.csv"), "0,0\n").unwrap();
+    refused(
+        at,
+        &["sample", run, "--data", "x.csv", "-o", "draws.xls", "--device", "cpu"],
+        &["draws.xls", ".npz"],
+    );
+    refused(
+        at,
+        &["sample", run, "--data", "x.csv", "-n", "1e15", "--device", "cpu"],
+        &["do not fit in memory"],
+    );
+}
+
+#[test]
+fn damaged_weights_are_refused() {
+    let sample = |run: &Path, parts: &[&str]| {
+        let folder = folder();
+        std::fs::write(folder.path().join("x.csv"), "0,0\n").unwrap();
+        let args = ["sample", text(run), "--data", "x.csv", "-n", "5", "--device", "cpu"];
+        refused(folder.path(), &args, parts);
+    };
+    let one = folder();
+    sample(&changed(one.path(), |b| b.truncate(b.len() - 7)), &["weights.safetensors", "train again"]);
+    let two = folder();
+    sample(&changed(two.path(), |b| *b.last_mut().unwrap() ^= 0x10), &["checksum", "the file has changed"]);
+    let three = folder();
+    sample(&changed(three.path(), Vec::clear), &["empty or cut short"]);
+    let four = folder();
+    sample(&changed(four.path(), |b| *b = b"some other file".to_vec()), &["something else"]);
+    let five = folder();
+    let newer = changed(five.path(), |b| {
+        let old = br#""format_version":"1""#;
+        let at = b.windows(old.len()).position(|w| w == old).unwrap();
+        b[at + old.len() - 2] = b'7';
+    });
+    sample(&newer, &["format version 1 or older, found 7", "newer couplet"]);
+    let six = folder();
+    let gone = changed(six.path(), |_| {});
+    std::fs::remove_file(gone.join("weights.safetensors")).unwrap();
+    sample(&gone, &["run"]);
+}
+
+#[test]
+fn draws_of_one_and_of_many_data_sets_leave_as_csv_and_npz() {
+    let folder = folder();
+    let at = folder.path();
+    let run = text(trained());
+    std::fs::write(at.join("one.csv"), "0.1,0.2\n").unwrap();
+    let rows: String = (0..12).map(|i| format!("{},0.2\n", f64::from(i) / 10.0)).collect();
+    std::fs::write(at.join("many.csv"), format!("x_1,x_2\n{rows}")).unwrap();
+
+    let sample = |data: &str, output: &str, seed: &str| {
+        done(
+            at,
+            &["sample", run, "--data", data, "-n", "1e2", "-o", output, "--seed", seed, "--device", "cpu"],
+        )
+    };
+    let shown = sample("one.csv", "one.out.csv", "4");
+    assert!(
+        shown.contains("theta_1") && shown.contains("theta_2") && shown.contains("one.out.csv"),
+        "{shown}"
+    );
+    let read = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
+    let csv = read("one.out.csv");
+    assert!(csv.starts_with("theta_1,theta_2\n") && csv.lines().count() == 101, "{csv}");
+    for value in csv.lines().skip(1).flat_map(|line| line.split(',')) {
+        assert!(value.parse::<f64>().unwrap().abs() < 1.0, "outside the prior: {value}");
+    }
+    sample("many.csv", "many.out.csv", "4");
+    let csv = read("many.out.csv");
+    assert!(csv.starts_with("dataset,theta_1,theta_2\n") && csv.lines().count() == 1201);
+    assert!(csv.lines().last().unwrap().starts_with("11,"));
+    sample("many.csv", "many.npz", "4");
+    let size = std::fs::metadata(at.join("many.npz")).unwrap().len();
+    assert!(size > 12 * 100 * 2 * 4, "{size}");
+
+    sample("one.csv", "same.csv", "4");
+    sample("one.csv", "other.csv", "5");
+    assert_eq!(read("one.out.csv"), read("same.csv"));
+    assert_ne!(read("one.out.csv"), read("other.csv"));
+
+    done(at, &["sample", run, "--data", "one.csv", "-n", "200", "--plot", "pair.svg", "--device", "cpu"]);
+    assert!(read("pair.svg").starts_with("<svg"));
+}
+
+#[test]
+fn a_check_gives_a_verdict_and_figures() {
+    let folder = folder();
+    let args =
+        ["check", text(trained()), "--sets", "40", "--draws", "39", "--device", "cpu", "--plots", "figures"];
+    let ran = couplet(folder.path(), &args);
+    // Twenty steps need not be enough to pass.
+    assert!(ran.code == 0 || ran.code == 1, "{}{}", ran.out, ran.err);
+    let few = ["check", text(trained()), "--sets", "3", "--draws", "3", "--device", "cpu"];
+    refused(folder.path(), &few, &["expected at least", "found 3 data sets"]);
+    assert!(!ran.out.is_empty() && folder.path().join("figures/ranks.svg").is_file(), "{}", ran.out);
+}
+
+#[test]
+fn simulations_are_written_and_can_be_trained_on() {
+    let folder = folder();
+    let at = folder.path();
+    assert!(done(at, &["simulate", "two-moons", "-n", "1e3", "-o", "sims"]).contains("1,000 pairs"));
+    done(at, &["simulate", "two-moons", "-n", "10", "-o", "a.npz"]);
+    done(at, &["simulate", "two-moons", "-n", "10", "-o", "b.npz"]);
+    done(at, &["simulate", "two-moons", "-n", "10", "-o", "c.npz", "--seed", "9"]);
+    let read = |name: &str| std::fs::read(at.join(name)).unwrap();
+    assert_eq!(read("a.npz"), read("b.npz"));
+    assert_ne!(read("a.npz"), read("c.npz"));
+    let model = "[simulator]\ndataset = 'sims/simulations.npz'\n[[parameter]]\nnames = ['a', 'b']\nprior = 'uniform(-1, 1)'\n[data]\nfeatures = 2\n";
+    std::fs::write(at.join("mine.toml"), model).unwrap();
+    done(at, &["train", "mine.toml", "--steps", "20", "--device", "cpu", "-q"]);
+    assert!(at.join("runs/mine/weights.safetensors").is_file());
+}
+
+#[test]
+fn a_new_model_file_trains_as_it_is() {
+    let folder = folder();
+    let at = folder.path();
+    assert!(done(at, &["new", "my-model"]).contains("couplet train my-model.toml"));
+    refused(at, &["new", "my-model"], &["`my-model.toml` exists already"]);
+    done(at, &["train", "my-model.toml", "--steps", "5", "--device", "cpu", "-q"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_couplet"))
+        .args(["models", "bernoulli-glm"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && err.is_empty(), "{err}");
+}
