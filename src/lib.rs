@@ -13,24 +13,24 @@
 //! ```
 //!
 //! The modules, in the order in which a batch meets them; imports go only upwards in this list.
-pub mod bench;
-pub mod check;
-pub mod cli;
-pub mod data;
-pub mod diag;
 pub mod error;
-pub mod flow;
-pub mod infer;
-pub mod kernels;
-pub mod layers;
 pub mod math;
-pub mod model;
-pub mod optim;
-pub mod report;
-pub mod rng;
 pub mod runtime;
+pub mod rng;
 pub mod sim;
+pub mod data;
+pub mod layers;
+pub mod flow;
+pub mod optim;
+pub mod kernels;
+pub mod model;
+pub mod check;
+pub mod infer;
 pub mod train;
+pub mod diag;
+pub mod report;
+pub mod bench;
+pub mod cli;
 
 pub use infer::Posterior;
 pub use model::{Model, Pairs};

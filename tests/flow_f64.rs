@@ -175,7 +175,7 @@ fn gradients_are_the_finite_differences_of_the_naive_loss() {
             let (mut difference, mut largest) = (0.0f64, 0.0f64);
             let n = p.rows * p.cols;
             let wanted = if c.rows > 40 { 4 } else { 16 };
-            let every = if n > 2 * wanted { n / wanted | 1 } else { 1 };
+            let every = if n > 2 * wanted { (n / wanted) | 1 } else { 1 };
             for e in (number % every..n).step_by(every) {
                 let got = f64::from(found[p.at + e / p.cols * p.cols.next_multiple_of(4) + e % p.cols]);
                 let want = if p.name.contains("actnorm") && !c.shape.actnorm {

@@ -3,6 +3,7 @@ use couplet::check::{ROWS, compare};
 use couplet::kernels;
 use couplet::runtime::GpuRequest;
 use couplet::runtime::gpu::Gpu;
+use couplet::runtime::kernel::KernelDef;
 
 fn kernels_agree(checked: bool) {
     let request = GpuRequest { software: true, checked: Some(checked), ..GpuRequest::default() };
@@ -33,4 +34,29 @@ fn kernels_agree_with_their_twins_in_checked_shaders() {
 #[test]
 fn kernels_agree_with_their_twins_in_unchecked_shaders() {
     kernels_agree(false);
+}
+
+/// The comparison can fail: a kernel that does nothing, that leaves the second tile out, that writes where it must not.
+#[test]
+fn sabotaged_kernels_are_seen() {
+    let request = GpuRequest { software: true, checked: Some(true), ..GpuRequest::default() };
+    let gpu = Gpu::open(&request).expect("a Vulkan, Metal or DX12 adapter; Mesa's lavapipe will do");
+    let sabotages = [
+        ("{ honest(at, t); }", ""),
+        ("{}", ": expected"),
+        ("{ if (tile_row0() == 0u) { honest(at, t); } }", ": expected"),
+        ("{ honest(at, t); if (t == 0u) { acts[run.pad - 1u] = vec4f(7.0); } }", "untouched"),
+        ("{ honest(at, t); if (t == 0u) { acts[arrayLength(&acts) - 1u].y = 7.0; } }", "untouched"),
+    ];
+    for def in kernels::all().into_iter().filter(|d| ["flow/split", "data/gather"].contains(&d.name)) {
+        for (body, seen) in sabotages {
+            let source = def.source.replace("fn kernel(", "fn honest(");
+            let source: &'static str = format!("{source}\nfn kernel(at: u32, t: u32) {body}\n").leak();
+            let changed: &'static KernelDef = Box::leak(Box::new(KernelDef { source, ..*def }));
+            match compare(&gpu, changed, 9) {
+                Ok(_) => assert!(seen.is_empty(), "{}: {body} passed", def.name),
+                Err(e) => assert!(!seen.is_empty() && e.contains(seen), "{}: {body}: {e}", def.name),
+            }
+        }
+    }
 }

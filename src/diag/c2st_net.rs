@@ -320,6 +320,27 @@ mod tests {
     }
 
     #[test]
+    fn steps_are_those_of_adam_with_the_penalty() {
+        let (x, labels) = batch(2, 50);
+        let mut net = Net::new(2, &mut Rng::new(9, streams::INIT, 0, 0));
+        let split = net.parts().b1;
+        let mut want: Vec<f64> = net.values.iter().map(|&w| f64::from(w)).collect();
+        let (mut m, mut v) = (vec![0.0; want.len()], vec![0.0; want.len()]);
+        for step in 1..=5 {
+            net.train(&x, &labels);
+            let rate = 1e-3 * (1.0 - 0.999f64.powi(step)).sqrt() / (1.0 - 0.9f64.powi(step));
+            for i in 0..want.len() {
+                let g = f64::from(net.gradients[i]) + if i < split { 1e-4 * want[i] / 50.0 } else { 0.0 };
+                m[i] = 0.9 * m[i] + 0.1 * g;
+                v[i] = 0.999 * v[i] + 0.001 * g * g;
+                want[i] -= rate * m[i] / (v[i].sqrt() + 1e-8);
+                let got = f64::from(net.values[i]);
+                assert!((got - want[i]).abs() <= 2e-6, "step {step}, value {i}: {got} for {}", want[i]);
+            }
+        }
+    }
+
+    #[test]
     fn padding_stays_zero_and_training_learns() {
         let (x, _) = batch(2, 200);
         let labels: Vec<f32> = x.chunks(2).map(|p| (p[0] * p[1] > 0.0) as u8 as f32).collect();

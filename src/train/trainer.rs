@@ -371,7 +371,9 @@ impl<'a> Session<'a> {
                 continue;
             }
             self.step += n as u64;
-            if self.step % every == 0 || self.step == self.counters.total {
+            // Weights whose gradients are not finite are nothing to go back to, or to save.
+            let sound = self.bad_in_a_row == 0;
+            if sound && (self.step % every == 0 || self.step == self.counters.total) {
                 self.good = self.exec.snapshot()?;
                 let stale = self.validate()?;
                 self.log_metric()?;
@@ -384,7 +386,7 @@ impl<'a> Session<'a> {
                     stopped_early = true;
                     break;
                 }
-            } else if saved.elapsed().as_secs_f64() > self.checkpoint_seconds {
+            } else if sound && saved.elapsed().as_secs_f64() > self.checkpoint_seconds {
                 self.good = self.exec.snapshot()?;
                 self.save()?;
                 saved = Instant::now();
@@ -397,7 +399,9 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        self.good = self.exec.snapshot()?;
+        if self.bad_in_a_row == 0 {
+            self.good = self.exec.snapshot()?;
+        }
         let summary = self.summary(stopped_early, interrupted);
         self.save()?;
         let values = self.best.take().unwrap_or_else(|| self.good.average.clone());

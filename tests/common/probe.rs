@@ -25,7 +25,7 @@ args! {
     }
 }
 
-/// Copies `n` values a row from the table; the slot's padding and absent rows hold NaN, which no kernel may let through.
+/// Copies `n` values a row from the table; the padding and absent rows are 0.
 static FILL: KernelDef = KernelDef {
     name: "tests/fill",
     source: "",
