@@ -326,7 +326,7 @@ fn training_agrees(name: &str) {
     println!(
         "{name}: loss {first} to {last}, worst difference {worst:.1e}, nudged CPU {control:.1e}, {seconds:.1} s"
     );
-    assert!(worst <= 1e-4, "{worst}; a nudged CPU run differs by {control}");
+    assert!(worst <= 1e-3, "{worst}; a nudged CPU run differs by {control}");
     assert!(last < first - 0.1, "it learns: {first} to {last}");
 }
 #[test]

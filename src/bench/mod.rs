@@ -1,3 +1,4 @@
 //! Comparisons with published results.
 pub mod published;
+pub mod record;
 pub mod sbibm;

@@ -70,6 +70,10 @@ pub struct Outcome {
     pub c2st: Vec<f64>,
     /// Training time, seconds.
     pub seconds: f64,
+    /// Training steps.
+    pub steps: u64,
+    /// The device that trained.
+    pub device: String,
 }
 
 impl Outcome {
@@ -110,7 +114,7 @@ pub fn task(
         .map(|i| reference(&folder.join(format!("observation_{i:02}.npz")), d, c))
         .collect::<Result<Vec<_>>>()?;
     let start = std::time::Instant::now();
-    let (posterior, _) = Trainer::new(model)
+    let (posterior, summary) = Trainer::new(model)
         .device(device)
         .run_folder(options.runs.join(name))
         .on_progress(|p: &Progress<'_>| {
@@ -120,7 +124,7 @@ pub fn task(
         .train()?;
     let seconds = start.elapsed().as_secs_f64();
     let c2st = references.iter().map(|r| compare(&posterior, r, d, options.seed)).collect::<Result<_>>()?;
-    Ok(Outcome { c2st, seconds })
+    Ok(Outcome { c2st, seconds, steps: summary.steps, device: summary.device })
 }
 
 /// The published numbers of a task.

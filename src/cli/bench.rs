@@ -2,11 +2,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::number::{duration, positive};
+use super::number::positive;
 use super::progress::Display;
 use super::run::{Outcome, Result};
 use crate::bench::published::as_good;
+use crate::bench::record::{self, Row};
 use crate::bench::sbibm::{Budget, Options, published, task};
+use crate::data::atomic::write_atomic;
 use crate::model::Config;
 use crate::runtime::DeviceChoice;
 
@@ -63,27 +65,27 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         seed: args.seed,
         runs: args.output.clone(),
     };
-    writeln!(out, "{:24} {:>7} {:>7}   C2ST of observations 1 to 5", "task", "mean", "bar")?;
-    let mut behind = 0;
+    writeln!(out, "{}", record::header())?;
+    let simulations = match args.budget {
+        Budget::Table(n) => Some(n),
+        Budget::Online => None,
+    };
+    let (mut behind, mut rows) = (0, vec![]);
     for name in &tasks {
         let mut display = Display::new(false);
         let result = task(name, &options, args.device.open()?, |p| display.update(p));
         display.finish();
         let result = result?;
-        let bar = published(name).and_then(|p| args.budget.bar(p));
-        let good = bar.is_none_or(|bar| as_good(result.mean(), bar));
+        let Some(known) = published(name) else { continue };
+        let good = args.budget.bar(known).is_none_or(|bar| as_good(result.mean(), bar));
         behind += usize::from(!good);
-        let each: Vec<String> = result.c2st.iter().map(|c| format!("{c:.3}")).collect();
-        let bar = bar.map_or("-".into(), |bar| format!("{bar:.3}"));
-        let mark = if good { "" } else { "  behind" };
-        writeln!(
-            out,
-            "{name:24} {:7.3} {bar:>7}   {}  {}{mark}",
-            result.mean(),
-            each.join(" "),
-            duration(result.seconds)
-        )?;
+        let row = Row::new(known, simulations, result.c2st, result.seconds, result.steps, result.device);
+        writeln!(out, "{}{}", record::line(&row), if good { "" } else { "  behind" })?;
         out.flush()?;
+        rows.push(row);
+        let json = serde_json::to_string_pretty(&rows)?;
+        let file = args.output.join(format!("sbibm-{}.json", rows[0].budget));
+        write_atomic(&file, |w| w.write_all(json.as_bytes()))?;
     }
     writeln!(out, "{} of {} tasks are at or below the published value.", tasks.len() - behind, tasks.len())?;
     Ok(if behind == 0 { Outcome::Done } else { Outcome::No })

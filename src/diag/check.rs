@@ -154,7 +154,7 @@ pub fn check(
             "posterior check",
             format!("at least {FEWEST} data sets with {FEWEST} draws each"),
             format!("{n} data sets with {n_draws} draws"),
-            "Use more; 300 data sets with 1000 draws see an error of a quarter in the width",
+            "Use more; 300 data sets with 1000 draws see a width that is wrong by a half",
         ));
     }
     let band = EcdfBand::new(n, n_draws + 1, FAMILY_ERROR * (1.0 - JOINT_SHARE) / dim as f64)?;

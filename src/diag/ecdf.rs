@@ -216,6 +216,12 @@ mod tests {
         let middle = band.upper[50] - band.points[50];
         // sd of the share at 1/2 is .0289: one point at 5 % .057, 100 points by Bonferroni .100
         assert!(middle > 0.060 && middle < 0.095, "{middle}");
+        // Both sides get half of gamma, so mirrored points have mirrored bounds.
+        let band = EcdfBand::new(2000, 1001, 0.05).unwrap();
+        for j in 0..100 {
+            let skew = (band.upper[j] - band.points[j]) - (band.points[99 - j] - band.lower[99 - j]);
+            assert!(skew.abs() < 1.6 / 2000.0, "{j}: {skew}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Tile;
 
 const HALF_LN_2PI: f32 = 0.918_938_5;
-const HALF_LN_PI: f32 = 0.572_364_94;
+const HALF_LN_PI: f32 = 0.572_364_9;
 
 /// Which density z follows.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -405,7 +405,7 @@ fn order(permutation: Permutation, dim: usize, seed: u64, block: usize) -> Vec<f
         Permutation::Random => {
             let mut rng = Rng::new(seed, streams::INIT, u32::MAX, block as u32);
             for i in (1..dim).rev() {
-                order.swap(i, (u64::from(rng.next_u32()) * (i as u64 + 1) >> 32) as usize);
+                order.swap(i, ((u64::from(rng.next_u32()) * (i as u64 + 1)) >> 32) as usize);
             }
         }
     }

@@ -16,7 +16,7 @@ pub const MIN_SHARE: f32 = 1e-3;
 /// Smallest derivative.
 pub const MIN_SLOPE: f32 = 1e-3;
 /// `ln(exp(1 - MIN_SLOPE) - 1)`: added to raw derivatives so that 0 means slope 1.
-pub const SLOPE_SHIFT: f32 = 0.539_742_43;
+pub const SLOPE_SHIFT: f32 = 0.539_742_4;
 
 /// The bin a value falls into, per lane.
 #[derive(Clone, Copy)]

@@ -103,7 +103,7 @@ impl Posterior {
     /// Standardised data sets; an error names the first value that is not finite.
     fn condition(&self, x: &[f32]) -> Result<Vec<f32>> {
         let c = self.standardiser.x_mean.len();
-        if c == 0 || x.is_empty() || x.len() % c != 0 {
+        if c == 0 || x.is_empty() || !x.len().is_multiple_of(c) {
             return Err(Error::input(
                 "data",
                 format!("whole data sets of {c} values"),
@@ -169,7 +169,7 @@ impl Posterior {
     pub fn log_prob(&self, theta: &[f32], x: &[f32]) -> Result<Vec<f32>> {
         let (d, c) = self.network.dims();
         self.condition(x)?;
-        if theta.len() / d != x.len() / c || theta.len() % d != 0 {
+        if theta.len() / d != x.len() / c || !theta.len().is_multiple_of(d) {
             return Err(Error::input(
                 "theta",
                 format!("{} rows of {d} values, one for each data set", x.len() / c),

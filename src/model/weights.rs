@@ -335,7 +335,7 @@ mod tests {
         );
         assert!(replaced("\"format\":\"couplet\"", "\"format\":\"pt\"").contains("that couplet wrote"));
         assert!(replaced("\"F32\"", "\"I32\"").contains("expected f32"));
-        assert!(replaced("lr = 0.0005", "lr = 0.0006").contains("the file has changed"));
+        assert!(replaced("clip = 1.5", "clip = 1.6").contains("the file has changed"));
         assert!(replaced("\"shape\":[3,4]", "\"shape\":[4,3]").contains("the file has changed"));
     }
 

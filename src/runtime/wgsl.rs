@@ -141,8 +141,7 @@ pub fn row_module(plan: &Plan) -> Result<RowModule, String> {
     for (case, (def, spec)) in cases.iter().enumerate() {
         let named = |problem: String| format!("kernel `{}`: {problem}", def.name);
         let local = m.add_uses(def.source, spec).map_err(named)?;
-        // `meta` is a reserved word of WGSL.
-        m.add(&map_words(&(def.args)(), |w| (w == "meta").then(|| "row_meta".into())));
+        m.add(&(def.args)());
         let whole = [&local[..], &[def.source]].concat().join("\n");
         if !declared(&whole).iter().any(|n| n == "kernel") {
             return Err(named("its template has no function `kernel`".into()));

@@ -54,7 +54,7 @@ fn shuffled(n: usize, seed: u64, stream: u32, step: u32) -> Vec<u32> {
     let mut rng = Rng::new(seed, stream, step, 0);
     let mut order: Vec<u32> = (0..n as u32).collect();
     for i in (1..n).rev() {
-        order.swap(i, (u64::from(rng.next_u32()) * (i as u64 + 1) >> 32) as usize);
+        order.swap(i, ((u64::from(rng.next_u32()) * (i as u64 + 1)) >> 32) as usize);
     }
     order
 }

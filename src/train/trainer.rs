@@ -373,7 +373,7 @@ impl<'a> Session<'a> {
             self.step += n as u64;
             // Weights whose gradients are not finite are nothing to go back to, or to save.
             let sound = self.bad_in_a_row == 0;
-            if sound && (self.step % every == 0 || self.step == self.counters.total) {
+            if sound && (self.step.is_multiple_of(every) || self.step == self.counters.total) {
                 self.good = self.exec.snapshot()?;
                 let stale = self.validate()?;
                 self.log_metric()?;

@@ -61,7 +61,7 @@ fn a_resolved_file_says_everything_and_reads_back_equal() {
 
 #[test]
 fn the_schema_has_exactly_the_keys_of_the_form() {
-    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\n[flow]\nreflections = 1\nnu = 3\n[train]\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2";
+    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2";
     let form: Config = toml::from_str(full).unwrap();
     let text: toml::Table = toml::to_string(&form).unwrap().parse().unwrap();
     for (section, keys) in schema::SECTIONS {
@@ -77,7 +77,7 @@ fn a_users_file_is_laid_over_the_builtin_one() {
     let config = read("[simulator]\nbuiltin = 'sir'\n[train]\nlr = 1e-3\n[data]\ntransform = 'asinh'");
     assert_eq!(
         (config.train.lr, config.data.transform, config.parameter.len()),
-        (1e-3, DataTransform::Asinh, 2)
+        (Some(1e-3), DataTransform::Asinh, 2)
     );
     let other = "[[parameter]]\nname = 'b'\nprior = 'uniform(0, 2)'\n[[parameter]]\nname = 'g'\nprior = 'uniform(0, b)'\ntransform = 'probit'";
     let config = read(&format!("[simulator]\nbuiltin = 'sir'\n{other}"));
