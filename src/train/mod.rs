@@ -2,7 +2,9 @@
 pub mod checkpoint;
 pub mod offline;
 pub mod run;
+mod session;
 pub mod trainer;
+mod watch;
 
 pub use run::{Progress, Summary};
 pub use trainer::Trainer;

@@ -1,0 +1,344 @@
+//! The training loop. The device does the steps; here they are counted, validated, logged and saved.
+use crate::data::standardise::Standardiser;
+use crate::error::{Error, Result};
+use crate::infer::Posterior;
+use crate::model::Model;
+use crate::model::config::{Mode, TrainConfig};
+use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP, standardised};
+use crate::model::network::{Network, Rows};
+use crate::optim;
+use crate::runtime::device::Device;
+use crate::runtime::exec::{Executor, PlanId, Snapshot};
+use crate::runtime::state::StepArgs;
+use crate::runtime::tile::Slot;
+use crate::train::checkpoint::{Counters, Folder};
+use crate::train::offline::{self, Split};
+use crate::train::run::Summary;
+use crate::train::trainer::{Callback, Trainer};
+use std::time::Instant;
+
+/// Rows whose slots are held at a time; larger batches go in chunks.
+pub(super) const CHUNK_ROWS: usize = 1024;
+/// Simulations that standardise.
+const STANDARDISE: usize = 10_000;
+/// Pairs that ActNorm starts from, and that online training validates on.
+const HELD_OUT: usize = 2_048;
+/// Steps whose batches are simulated on the host at a time.
+const STREAM_STEPS: usize = 64;
+/// Most steps of warm-up offline.
+const OFFLINE_WARMUP: f32 = 200.0;
+
+/// What one call of `train` works with.
+pub(super) struct Session<'a> {
+    pub(super) model: Model,
+    pub(super) device: Device,
+    pub(super) folder: Option<Folder>,
+    pub(super) callback: Option<Callback<'a>>,
+    pub(super) network: Network,
+    pub(super) standardiser: Standardiser,
+    pub(super) exec: Box<dyn Executor>,
+    pub(super) train: PlanId,
+    pub(super) loss: PlanId,
+    pub(super) loss_meta: Slot,
+    /// Rows of the fixed table; none online.
+    pub(super) split: Option<Split>,
+    /// Online, but simulated on the host for a device that cannot.
+    pub(super) streamed: bool,
+    pub(super) validation_rows: usize,
+    pub(super) counters: Counters,
+    pub(super) best: Option<Vec<f32>>,
+    /// Steps done.
+    pub(super) step: u64,
+    /// The last snapshot taken: what is validated and saved, and what a roll-back returns to.
+    pub(super) good: Snapshot,
+    pub(super) started: Instant,
+    pub(super) bad_in_a_row: u64,
+    pub(super) resumed: bool,
+    pub(super) checkpoint_seconds: f64,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn open(t: Trainer<'a>) -> Result<Self> {
+        let mut model = t.model;
+        model.config.settle();
+        let settings = &model.config.train;
+        let (d, c, seed) = (model.theta_dim(), model.x_dim()?, settings.seed);
+        let offline = settings.mode == Some(Mode::Offline) || t.data.is_some();
+        let folder = t.folder.as_deref().map(Folder::create).transpose()?;
+        let table = match t.data {
+            Some(pairs) => Some(pairs),
+            None if offline => Some(model.table(seed, settings.simulations.map(|n| n as usize))?),
+            None => None,
+        };
+        let fitted_on = match &table {
+            Some(pairs) => pairs.clone(),
+            None => model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?,
+        };
+        let standardiser = model.standardiser(&fitted_on)?;
+        let host = model.host(standardiser.clone());
+        let network = Network::new(&model.flow_shape()?, host.clone(), seed);
+        let (rows, bad) = standardised(&host, &fitted_on, d, c, Bad::LeftOut);
+        let total = rows.len() / (d + c) + bad;
+        check_bad(bad as u64, total as u64, settings.max_bad)?;
+        let first_rows = &rows[..(HELD_OUT * (d + c)).min(rows.len())];
+        let start = network.initial(seed, first_rows)?;
+        let split = table.is_some().then(|| offline::split(&rows, d + c, settings.validation, seed));
+        if split.as_ref().is_some_and(|s| s.n == 0) {
+            let hint = "Give at least two rows, better thousands";
+            return Err(Error::config(
+                "train.simulations",
+                format!("expected rows to train on, found {total}"),
+                hint,
+            ));
+        }
+        let validation = match &split {
+            Some(s) => s.validation.clone(),
+            None => {
+                standardised(&host, &model.simulate(seed, VALIDATION_STEP, HELD_OUT)?, d, c, Bad::LeftOut).0
+            }
+        };
+        let batch = settings.batch.unwrap_or(64).min(split.as_ref().map_or(usize::MAX, |s| s.n));
+        let mut exec = t.device.executor(network.table.clone(), &optim::STEP)?;
+        // A simulator that only the host knows streams its pairs to the device as a table.
+        let on_device = t.device.is_cpu() || model.simulator.as_ref().is_some_and(|s| s.wgsl().is_some());
+        let source = if offline || !on_device { Rows::Indexed } else { Rows::Online };
+        let train = exec.prepare(network.train_plan(source), batch.min(CHUNK_ROWS))?;
+        let loss_plan = network.loss_plan();
+        let loss_meta = loss_plan.meta;
+        let loss = exec.prepare(loss_plan, CHUNK_ROWS)?;
+        exec.set_table(loss, &validation)?;
+        if let Some(s) = &split {
+            exec.set_table(train, &s.train)?;
+        }
+        let streamed = !offline && !on_device;
+        exec.restore(&start)?;
+        let validation_rows = validation.len() / (d + c);
+        let mut s = Self {
+            network,
+            standardiser,
+            exec,
+            train,
+            loss,
+            loss_meta,
+            split,
+            streamed,
+            validation_rows,
+            counters: Counters { lr_factor: 1.0, ..Counters::default() },
+            best: None,
+            step: 0,
+            good: start,
+            started: Instant::now(),
+            bad_in_a_row: 0,
+            resumed: false,
+            checkpoint_seconds: t.checkpoint_seconds,
+            model,
+            device: t.device,
+            folder,
+            callback: t.callback,
+        };
+        s.model.config.train.batch = Some(batch);
+        s.begin(t.resume)?;
+        Ok(s)
+    }
+
+    pub(super) fn settings(&self) -> &TrainConfig {
+        &self.model.config.train
+    }
+    pub(super) fn batch(&self) -> usize {
+        self.settings().batch.unwrap_or(64)
+    }
+    pub(super) fn epoch_steps(&self) -> Option<usize> {
+        self.split.as_ref().map(|s| offline::steps_per_epoch(s.n, self.batch()))
+    }
+
+    /// Fixes the number of steps, or takes everything from the state file.
+    fn begin(&mut self, resume: bool) -> Result<()> {
+        let state = self.folder.as_ref().map(|f| f.state()).filter(|p| resume && p.exists());
+        if let (Some(_), Some(folder)) = (state, &self.folder) {
+            let r = folder.load_state(&self.network.table, &self.model.config)?;
+            folder.truncate_metrics(u64::from(r.now.state.step))?;
+            self.exec.restore(&r.now)?;
+            self.step = u64::from(r.now.state.step);
+            (self.good, self.best, self.counters) = (r.now, r.best, r.counters);
+            self.resumed = true;
+            // A longer run may be asked for: the schedule is stretched, which the user sees in the new total.
+            if let Some(steps) = self.settings().steps.filter(|&s| s > self.counters.total) {
+                self.counters.total = steps;
+            }
+            return Ok(());
+        }
+        self.counters.total = match (self.settings().steps, self.settings().minutes, self.epoch_steps()) {
+            (Some(steps), ..) => steps,
+            (None, Some(minutes), _) => self.steps_in(minutes * 60.0)?,
+            (None, None, Some(per)) => self.settings().epochs.unwrap_or(300) * per as u64,
+            (None, None, None) => 20_000,
+        };
+        // From here on the number of steps is what counts, also for a resumed run.
+        if self.settings().minutes.is_some() {
+            let total = self.counters.total;
+            self.model.config.train.set_steps(total);
+        }
+        if let Some(folder) = &self.folder {
+            folder.clear()?;
+            folder.save_model(&self.model.config)?;
+        }
+        Ok(())
+    }
+
+    /// Steps that fit in `seconds`, measured by training for a moment and starting over.
+    fn steps_in(&mut self, seconds: f64) -> Result<u64> {
+        let budget = (0.02 * seconds).clamp(0.2, 2.0);
+        // The first step pays for what a driver compiles late.
+        self.advance(0, 1)?;
+        self.exec.logs()?;
+        let start = Instant::now();
+        let (mut steps, mut n) = (1u64, 4);
+        while start.elapsed().as_secs_f64() < budget {
+            self.advance(steps as u32, n)?;
+            self.exec.logs()?;
+            steps += n as u64;
+            n = (n * 2).min(256);
+        }
+        let per_step = start.elapsed().as_secs_f64() / (steps - 1) as f64;
+        self.exec.restore(&self.good)?;
+        // a little is left for validation and saving
+        Ok(((seconds * 0.96 - budget) / per_step).max(1.0) as u64)
+    }
+
+    fn step_args(&self) -> StepArgs {
+        let t = self.settings();
+        let total = self.counters.total as f32;
+        let offline = self.split.is_some();
+        StepArgs {
+            lr: t.lr.unwrap_or(5e-4) as f32 * self.counters.lr_factor,
+            // Offline the end is not known in advance: the rate stays until the validation loss stands still.
+            warmup: if offline {
+                (t.warmup as f32 * total).floor().min(OFFLINE_WARMUP)
+            } else {
+                (t.warmup as f32 * total).floor()
+            },
+            total,
+            cosine: if offline { 0.0 } else { 1.0 },
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            decay: t.weight_decay as f32,
+            clip: t.clip as f32,
+            ema: if t.ema { 0.999 } else { 0.0 },
+            pad0: 0,
+            pad1: 0,
+        }
+    }
+
+    /// Trains `n` steps from `first` on.
+    fn advance(&mut self, first: u32, n: usize) -> Result<()> {
+        let (batch, args) = (self.batch(), self.step_args());
+        if let Some(s) = &self.split {
+            let index = offline::order(s.n, batch, self.settings().seed, first, n);
+            self.exec.set_index(self.train, &index)?;
+        } else if self.streamed {
+            self.stream(first, n, batch)?;
+        }
+        self.exec.train(self.train, &args, batch, n, first)
+    }
+
+    /// Simulates the batches of `n` steps on the host: the pairs the CPU would draw in these steps.
+    fn stream(&mut self, first: u32, n: usize, batch: usize) -> Result<()> {
+        let (d, c) = self.network.dims();
+        let mut rows = Vec::with_capacity(n * batch * (d + c));
+        for step in first..first + n as u32 {
+            let pairs = self.model.simulate(self.settings().seed, step, batch)?;
+            rows.extend(standardised(self.network.host(), &pairs, d, c, Bad::Kept).0);
+        }
+        let index: Vec<u32> = (0..(n * batch) as u32).collect();
+        self.exec.set_table(self.train, &rows)?;
+        self.exec.set_index(self.train, &index)
+    }
+
+    pub(super) fn run(mut self) -> Result<(Posterior, Summary)> {
+        let mut stopped_early = false;
+        let mut interrupted = false;
+        let (mut chunk, mut saved, mut shown) = (4usize, Instant::now(), Instant::now());
+        let _ = self.report(self.resumed.then_some("resumed"));
+        let every = self.validation_interval();
+        while self.step < self.counters.total {
+            let now = self.step;
+            let left = (self.counters.total - now).min(every - now % every) as usize;
+            let n = chunk.min(left).min(if self.streamed { STREAM_STEPS } else { usize::MAX });
+            let begun = Instant::now();
+            self.advance(now as u32, n)?;
+            let bad = self.take_logs(n)?;
+            // aim at a tenth of a second between looks
+            let seconds = begun.elapsed().as_secs_f64().max(1e-6);
+            chunk = ((0.1 / seconds * n as f64) as usize).clamp(1, 2 * chunk).clamp(1, 4096);
+            if bad {
+                self.roll_back()?;
+                continue;
+            }
+            self.step += n as u64;
+            // Weights whose gradients are not finite are nothing to go back to, or to save.
+            let sound = self.bad_in_a_row == 0;
+            if sound && (self.step.is_multiple_of(every) || self.step == self.counters.total) {
+                self.good = self.exec.snapshot()?;
+                let stale = self.validate()?;
+                self.log_metric()?;
+                let done = stale && self.drop_rate()?;
+                if saved.elapsed().as_secs_f64() > self.checkpoint_seconds {
+                    self.save()?;
+                    saved = Instant::now();
+                }
+                if done {
+                    stopped_early = true;
+                    break;
+                }
+            } else if sound && saved.elapsed().as_secs_f64() > self.checkpoint_seconds {
+                self.good = self.exec.snapshot()?;
+                self.save()?;
+                saved = Instant::now();
+            }
+            if shown.elapsed().as_secs_f64() > 0.2 {
+                shown = Instant::now();
+                if self.report(None).is_break() {
+                    interrupted = true;
+                    break;
+                }
+            }
+        }
+        if self.bad_in_a_row == 0 {
+            self.good = self.exec.snapshot()?;
+        }
+        let summary = self.summary(stopped_early, interrupted);
+        self.save()?;
+        let values = self.best.take().unwrap_or_else(|| self.good.average.clone());
+        if let Some(f) = &self.folder {
+            f.save_weights(&self.model.config, &self.network.table, &values, &self.standardiser, &summary)?;
+        }
+        let posterior = Posterior::new(self.model, self.network, self.standardiser, values, self.device)?;
+        Ok((posterior, summary))
+    }
+
+    /// Steps between validations: an epoch (at least 50 steps) offline, a fortieth of the run online.
+    fn validation_interval(&self) -> u64 {
+        match self.epoch_steps() {
+            Some(per) => (per as u64) * 50u64.div_ceil(per as u64),
+            None => (self.counters.total / 40).max(1),
+        }
+    }
+}
+
+/// An error when more than `max` of the simulations were not finite.
+pub(super) fn check_bad(bad: u64, total: u64, max: f64) -> Result<()> {
+    let share = bad as f64 / total.max(1) as f64;
+    if share <= max {
+        return Ok(());
+    }
+    Err(Error::config(
+        "simulator",
+        format!(
+            "{bad} of {total} simulations ({:.1} %) gave NaN or infinity; at most {:.1} % are tolerated",
+            100.0 * share,
+            100.0 * max
+        ),
+        "Narrow the prior, mend the simulator, or raise `train.max_bad`",
+    ))
+}
