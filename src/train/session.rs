@@ -309,6 +309,8 @@ impl<'a> Session<'a> {
         }
         let summary = self.summary(stopped_early, interrupted);
         self.save()?;
+        // the last report says where training ended; there is nothing left to break off
+        let _ = self.report(None);
         let values = self.best.take().unwrap_or_else(|| self.good.average.clone());
         if let Some(f) = &self.folder {
             f.save_weights(&self.model.config, &self.network.table, &values, &self.standardiser, &summary)?;
