@@ -1,4 +1,4 @@
-//! One declaration, two languages: [`args!`] writes a Rust struct, its WGSL twin and the code that reads it from
+//! One declaration, two languages: `args!` writes a Rust struct, its WGSL twin and the code that reads it from
 //! a program's words. Only 4-byte scalars are allowed, so the two layouts cannot differ.
 
 /// A 4-byte scalar that both languages know.
