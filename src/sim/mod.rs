@@ -22,5 +22,5 @@ pub use host::HostSimulator;
 pub use marginal::{Bound, Marginal};
 pub use multivariate::cholesky;
 pub use prior::{Factor, Prior};
-pub use simulator::{BUILTIN, Simulator, TASKS, Task, builtin, task};
+pub use simulator::{BUILTIN, DataShape, Simulator, TASKS, Task, builtin, task};
 pub use transform::{Transform, default_transform};

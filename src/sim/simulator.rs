@@ -7,6 +7,70 @@ use super::transform::default_transform;
 use super::{bernoulli_glm, gaussian_linear, gaussian_mixture, lotka_volterra, sir, slcp, two_moons};
 use crate::rng::{Rng, streams};
 
+/// Shape of the data of one data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataShape {
+    /// A vector.
+    Vector {
+        /// Values C.
+        features: usize,
+    },
+    /// Exchangeable items (rows of observations).
+    Set {
+        /// Values of an item F.
+        features: usize,
+        /// Fewest items.
+        min: usize,
+        /// Most items.
+        max: usize,
+    },
+    /// Items in order.
+    Series {
+        /// Values of an item F.
+        features: usize,
+        /// Fewest items.
+        min: usize,
+        /// Most items.
+        max: usize,
+    },
+    /// A grid, item-major: row by row, channels last.
+    Field {
+        /// Rows of the grid.
+        height: usize,
+        /// Columns of the grid.
+        width: usize,
+        /// Values of a grid point F.
+        channels: usize,
+    },
+}
+
+impl DataShape {
+    /// Values of an item F; of a vector 1, whose items are its values.
+    pub fn features(&self) -> usize {
+        match *self {
+            Self::Vector { .. } => 1,
+            Self::Set { features, .. } | Self::Series { features, .. } => features,
+            Self::Field { channels, .. } => channels,
+        }
+    }
+    /// (fewest, most) items of a data set.
+    pub fn items(&self) -> (usize, usize) {
+        match *self {
+            Self::Vector { features } => (features, features),
+            Self::Set { min, max, .. } | Self::Series { min, max, .. } => (min, max),
+            Self::Field { height, width, .. } => (height * width, height * width),
+        }
+    }
+    /// Values of the largest data set.
+    pub fn values(&self) -> usize {
+        self.items().1 * self.features()
+    }
+    /// Whether data sets are fixed vectors.
+    pub fn is_vector(&self) -> bool {
+        matches!(self, Self::Vector { .. })
+    }
+}
+
 /// Draws data x (C) given parameters theta (D).
 ///
 /// Simulations may fail: NaN and infinities are handed back as they are, and masked in training.
@@ -22,6 +86,22 @@ pub trait Simulator: Send + Sync {
     /// x: ptr<function, array<f32, SIM_C>>)`, which draws in the same order. It needs `SIM_D` from the prior's text,
     /// `common/math.wgsl` and `rng/*.wgsl`. `None` if the simulator runs on the host only.
     fn wgsl(&self) -> Option<String>;
+    /// Shape of the data; `dims().1` is the number of values of the largest data set.
+    fn shape(&self) -> DataShape {
+        DataShape::Vector { features: self.dims().1 }
+    }
+    /// Simulates data sets of `items` items each, `x` (rows, items F) item by item, with the generators of
+    /// [`Simulator::simulate`]. Simulators of vectors and fields ignore `items`.
+    fn simulate_items(&self, seed: u64, step: u32, row0: u32, items: usize, theta: &[f32], x: &mut [f32]) {
+        let _ = items;
+        self.simulate(seed, step, row0, theta, x);
+    }
+    /// WGSL text of `fn simulate_items(r: ptr<function, Rng>, theta: ptr<function, array<f32, SIM_D>>, at: u32,
+    /// stride: u32, items: u32)`, which stores feature f of item i by `put_item(at + i * stride + f, value)`; the caller
+    /// defines `put_item`. Needs what [`Simulator::wgsl`] needs. `None` if data sets are simulated on the host only.
+    fn wgsl_items(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A built-in model: prior and simulator.
