@@ -3,6 +3,8 @@ pub mod atomic;
 pub mod cmdstan;
 pub mod csv_table;
 pub mod draws;
+pub mod items;
+mod items_toy;
 pub mod npy;
 pub mod npz;
 pub mod observed;

@@ -34,7 +34,7 @@ pub enum Activation {
 impl Activation {
     /// All of them, in the order of their numbers in the kernels.
     pub const ALL: [Self; 6] = [Self::Relu, Self::Elu, Self::Silu, Self::Gelu, Self::Tanh, Self::Mish];
-    fn number(self) -> usize {
+    pub(super) fn number(self) -> usize {
         self as usize
     }
 }
@@ -214,12 +214,9 @@ fn backward_slice<const A: usize>(pre: &mut [f32], d_post: &[f32]) {
     }
 }
 
-fn forward_cpu(tile: &Tile, call: &Call) {
-    let a: ActivationArgs = call.args();
-    let width = call.spec.get("WIDTH");
-    let pre = tile.read(a.pre, width);
-    let post = tile.write(a.post, width);
-    match call.spec.get("ACT") {
+/// `post = act(pre)`, by the activation's number.
+pub(super) fn forward_values(number: usize, post: &mut [f32], pre: &[f32]) {
+    match number {
         0 => forward_slice::<0>(post, pre),
         1 => forward_slice::<1>(post, pre),
         2 => forward_slice::<2>(post, pre),
@@ -227,6 +224,25 @@ fn forward_cpu(tile: &Tile, call: &Call) {
         4 => forward_slice::<4>(post, pre),
         _ => forward_slice::<5>(post, pre),
     }
+}
+/// `pre <- d_post act'(pre)`, by the activation's number.
+pub(super) fn backward_values(number: usize, pre: &mut [f32], d_post: &[f32]) {
+    match number {
+        0 => backward_slice::<0>(pre, d_post),
+        1 => backward_slice::<1>(pre, d_post),
+        2 => backward_slice::<2>(pre, d_post),
+        3 => backward_slice::<3>(pre, d_post),
+        4 => backward_slice::<4>(pre, d_post),
+        _ => backward_slice::<5>(pre, d_post),
+    }
+}
+
+fn forward_cpu(tile: &Tile, call: &Call) {
+    let a: ActivationArgs = call.args();
+    let width = call.spec.get("WIDTH");
+    let pre = tile.read(a.pre, width);
+    let post = tile.write(a.post, width);
+    forward_values(call.spec.get("ACT"), post, pre);
     if call.spec.get("DROPOUT") == 1 {
         apply_mask(tile, &a, width, post);
     }
@@ -239,14 +255,7 @@ fn backward_cpu(tile: &Tile, call: &Call) {
     let width = call.spec.get("WIDTH");
     let d_post = tile.read(a.post, width);
     let pre = tile.write(a.pre, width);
-    match call.spec.get("ACT") {
-        0 => backward_slice::<0>(pre, d_post),
-        1 => backward_slice::<1>(pre, d_post),
-        2 => backward_slice::<2>(pre, d_post),
-        3 => backward_slice::<3>(pre, d_post),
-        4 => backward_slice::<4>(pre, d_post),
-        _ => backward_slice::<5>(pre, d_post),
-    }
+    backward_values(call.spec.get("ACT"), pre, d_post);
     if call.spec.get("DROPOUT") == 1 {
         apply_mask(tile, &a, width, pre);
     }

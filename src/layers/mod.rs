@@ -1,5 +1,10 @@
 //! Layers: differentiable maps with parameters, and the products they are made of.
 pub mod activation;
+pub mod columns;
+pub mod conv;
+mod conv_cpu;
 pub mod dense;
 pub mod gemm;
+pub mod item_activation;
 pub mod mlp;
+pub mod pool;

@@ -19,6 +19,12 @@ pub const TEST: u32 = 7;
 pub const SPLIT: u32 = 8;
 /// Reference points of the TARP diagnostic.
 pub const TARP: u32 = 9;
+/// Number of items of a batch's data sets.
+pub const SIZE: u32 = 10;
+/// Dropped units of items.
+pub const ITEM_DROPOUT: u32 = 11;
+/// Data sets of a resident pool, and which of their items are taken.
+pub const POOL: u32 = 12;
 
 /// All streams with their names.
 pub const ALL: &[(&str, u32)] = &[
@@ -31,6 +37,9 @@ pub const ALL: &[(&str, u32)] = &[
     ("test", TEST),
     ("split", SPLIT),
     ("tarp", TARP),
+    ("size", SIZE),
+    ("item_dropout", ITEM_DROPOUT),
+    ("pool", POOL),
 ];
 
 #[cfg(test)]

@@ -69,7 +69,8 @@ pub struct GpuPlan {
     module: RowModule,
     program: wgpu::Buffer,
     consts: wgpu::Buffer,
-    table: wgpu::Buffer,
+    /// Data rows.
+    pub table: wgpu::Buffer,
     index: wgpu::Buffer,
     rows: Arc<Pipeline>,
     run_args: wgpu::Buffer,
@@ -130,6 +131,11 @@ impl GpuPlan {
             self.unbind();
         }
         Ok(())
+    }
+    /// Uses a table that another plan has.
+    pub fn use_table(&mut self, table: wgpu::Buffer) {
+        self.table = table;
+        self.unbind();
     }
     /// Replaces the rows' order.
     pub fn set_index(&mut self, gpu: &Gpu, values: &[u32]) -> Result<()> {

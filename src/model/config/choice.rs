@@ -88,10 +88,25 @@ choices! {
     }
 }
 choices! {
+    /// What a data set is.
+    DataKind {
+        /// A vector of fixed length.
+        Vector = "vector",
+        /// Exchangeable items, any number of them.
+        Set = "set",
+        /// Items in order, any number of them.
+        Series = "series",
+        /// A grid.
+        Field = "field",
+    }
+}
+choices! {
     /// The summary network.
     SummaryKind {
         /// None: fixed-size data as they are.
         Identity = "identity",
+        /// Pooled networks on items in any order.
+        DeepSet = "deep-set",
     }
 }
 choices! {

@@ -51,9 +51,19 @@ pub(super) const PARAMETER: Keys = &[
 ];
 pub(super) const DATA: Keys = &[
     ("transform", Choice(choice::DataTransform::NAMES)),
+    ("kind", Choice(choice::DataKind::NAMES)),
     ("features", Count(1, super::rules::MAX_DIM as u64)),
+    ("size", Counts(1, super::data::MAX_ITEMS, 2)),
+    ("shape", Counts(1, super::data::MAX_ITEMS, 2)),
 ];
-pub(super) const SUMMARY: Keys = &[("kind", Choice(choice::SummaryKind::NAMES))];
+pub(super) const SUMMARY: Keys = &[
+    ("kind", Choice(choice::SummaryKind::NAMES)),
+    ("width", Count(4, 1024)),
+    ("modules", Count(1, 16)),
+    ("outputs", Count(1, 512)),
+    ("activation", Choice(choice::Activation::NAMES)),
+    ("dropout", Share),
+];
 pub(super) const FLOW: Keys = &[
     ("blocks", Count(1, 64)),
     ("transform", Choice(choice::TransformKind::NAMES)),
