@@ -1,7 +1,7 @@
 //! The list of all row kernels: what checks and shader tests go through.
 use crate::data::{items, source};
 use crate::flow::{actnorm, affine, base, householder, spline, split};
-use crate::layers::{activation, columns, conv, dense, item_activation, pool};
+use crate::layers::{activation, columns, conv, dense, item_activation, pool, recurrent};
 use crate::runtime::kernel::KernelDef;
 
 /// Every row kernel.
@@ -24,6 +24,8 @@ pub fn all() -> Vec<&'static KernelDef> {
         &pool::FORWARD,
         &pool::BACKWARD,
         &columns::COLUMNS,
+        &recurrent::FORWARD,
+        &recurrent::BACKWARD,
         &split::SPLIT,
         &actnorm::FORWARD,
         &actnorm::INVERSE,

@@ -8,3 +8,5 @@ pub mod gemm;
 pub mod item_activation;
 pub mod mlp;
 pub mod pool;
+pub mod recurrent;
+mod recurrent_cpu;

@@ -287,10 +287,10 @@ impl Training {
         let grad = gpu.pipeline("optim/weight_grad", &grad_source, &pipeline::GRAD)?;
         let update = gpu.pipeline("optim/adamw", &update_source, &pipeline::UPDATE)?;
         let records = jobs::grad_records(plan);
-        let grad_groups = jobs::workgroups(&records);
+        let grad_groups = jobs::grad_groups(&records);
         let norm_part = gpu.buffer("partial norms", 4 * grad_groups)?;
         let updates = jobs::update_records(&plan.params, grad_groups - 1);
-        let update_groups = jobs::workgroups(&updates) - 1;
+        let update_groups = jobs::update_groups(&updates);
         if grad_groups.max(update_groups) > MOST_GROUPS {
             let problem = format!("{} parameters need more than {MOST_GROUPS} workgroups", plan.params.len);
             return Err(gpu.error(problem, "Use a smaller network, or --device cpu"));

@@ -30,6 +30,7 @@ pub const SNIPPETS: &[Snippet] = snippets![
     "layers/activation_math",
     "layers/item_dropout",
     "layers/items",
+    "layers/recurrent_math",
     "flow/halves",
     "flow/affine_math",
     "flow/base_math",
