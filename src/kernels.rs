@@ -1,7 +1,9 @@
 //! The list of all row kernels: what checks and shader tests go through.
 use crate::data::{items, source};
 use crate::flow::{actnorm, affine, base, householder, spline, split};
-use crate::layers::{activation, columns, conv, dense, item_activation, pool, recurrent};
+use crate::layers::{
+    accumulate, activation, attention, columns, conv, dense, item_activation, norm, pool, recurrent, time,
+};
 use crate::runtime::kernel::KernelDef;
 
 /// Every row kernel.
@@ -26,6 +28,12 @@ pub fn all() -> Vec<&'static KernelDef> {
         &columns::COLUMNS,
         &recurrent::FORWARD,
         &recurrent::BACKWARD,
+        &attention::FORWARD,
+        &attention::BACKWARD,
+        &norm::FORWARD,
+        &norm::BACKWARD,
+        &accumulate::ACCUMULATE,
+        &time::TIME,
         &split::SPLIT,
         &actnorm::FORWARD,
         &actnorm::INVERSE,

@@ -1,4 +1,15 @@
-//! Comparisons with published results.
+//! Comparisons: with published results (`sbibm`), and of speed (everything else).
+pub mod ceiling;
+pub mod counts;
+pub mod lines;
+pub mod machine;
 pub mod published;
 pub mod record;
+pub mod sample;
 pub mod sbibm;
+pub mod simulate;
+pub mod speed;
+pub mod step;
+pub mod table;
+pub mod timing;
+pub mod workload;

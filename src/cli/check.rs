@@ -65,7 +65,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
     }
     let pairs = model.simulate(args.seed, CHECK_STEP, args.sets)?;
-    let (theta, x, failed) = finite(&pairs.theta, &pairs.x, d, model.x_dim()?);
+    let vector = model.shape()?.is_vector();
+    let (theta, x, failed) = finite(&pairs.theta, &pairs.x, d, model.x_dim()?, vector);
     if theta.is_empty() {
         bail!("none of {} simulations is finite. Check priors and simulator", args.sets);
     }
@@ -94,11 +95,11 @@ fn prior_sd(prior: &Prior, seed: u64) -> Vec<f64> {
     columns.iter().map(|column| contraction::mean_sd(column).1).collect()
 }
 
-/// The rows whose data are finite, and how many were not.
-fn finite(theta: &[f32], x: &[f32], d: usize, c: usize) -> (Vec<f32>, Vec<f32>, u64) {
+/// The rows whose data are finite, and how many were not. NaN only ends a data set of many items.
+fn finite(theta: &[f32], x: &[f32], d: usize, c: usize, vector: bool) -> (Vec<f32>, Vec<f32>, u64) {
     let (mut kept_theta, mut kept_x, mut failed) = (Vec::new(), Vec::new(), 0);
     for (theta, x) in theta.chunks_exact(d).zip(x.chunks_exact(c)) {
-        if x.iter().all(|v| v.is_finite()) {
+        if x.iter().all(|v| v.is_finite() || (!vector && v.is_nan())) {
             kept_theta.extend_from_slice(theta);
             kept_x.extend_from_slice(x);
         } else {
@@ -140,7 +141,7 @@ fn figures(folder: &Path, sets: &DrawSets<'_>, names: &[String], seed: u64) -> R
 mod tests {
     #[test]
     fn rows_with_a_nan_are_left_out_with_their_parameters() {
-        let (theta, x, failed) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2);
+        let (theta, x, failed) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, true);
         assert_eq!((theta, x, failed), (vec![1.0, 3.0], vec![1.0, 1.0, 3.0, 3.0], 1));
     }
 }

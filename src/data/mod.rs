@@ -8,6 +8,7 @@ mod items_toy;
 pub mod npy;
 pub mod npz;
 pub mod observed;
+pub mod observed_sets;
 pub mod problem;
 pub mod source;
 pub mod standardise;

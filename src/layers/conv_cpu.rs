@@ -1,6 +1,6 @@
 //! The twins of `layers/conv_*`: matrix products over windows, which lie in the slot as overlapping rows.
 use crate::layers::conv::{ConvArgs, ItemShape};
-use crate::layers::gemm::gemm;
+use crate::layers::gemm::{Start, gemm};
 use crate::runtime::kernel::{Call, Spec};
 use crate::runtime::tile::Tile;
 
@@ -42,9 +42,27 @@ pub(super) fn forward_cpu(tile: &Tile, call: &Call) {
     let weight = tile.param(a.weight, s.taps() * p * j);
     let x = tile.read(a.x, items * p);
     let y = tile.write(a.y, out_items * j);
+    let add = call.spec.get("ADD") == 1;
+    if s.taps() == 1 && s.stride == [1, 1] && !add {
+        match call.spec.get("BIAS") {
+            2 => {
+                let rows = tile.read(a.bias, j);
+                for (r, row) in rows.chunks_exact(j).enumerate() {
+                    let (x, y) = (&x[r * items * p..], &mut y[r * items * j..]);
+                    gemm(items, j, p, x, p, 1, weight, j, y, j, Start::Row(row));
+                }
+            }
+            1 => {
+                let start = Start::Row(tile.param(a.bias, j));
+                gemm(tile.rows * items, j, p, x, p, 1, weight, j, y, j, start);
+            }
+            _ => gemm(tile.rows * items, j, p, x, p, 1, weight, j, y, j, Start::Zero),
+        }
+        return;
+    }
     let add = begin(tile, &a, &call.spec, y, out_items, j);
     if s.taps() == 1 && s.stride == [1, 1] {
-        return gemm(tile.rows * items, j, p, x, p, 1, weight, j, y, j, add);
+        return gemm(tile.rows * items, j, p, x, p, 1, weight, j, y, j, Start::Add);
     }
     if !add {
         y.fill(0.0);
@@ -63,7 +81,7 @@ pub(super) fn forward_cpu(tile: &Tile, call: &Call) {
                     let first = from * sw + t0 - pw;
                     let w = &weight[(ky * kw + t0) * p * j..];
                     let (m, k) = (to - from, (t1 - t0) * p);
-                    gemm(m, j, k, &input[first * p..], sw * p, 1, w, j, &mut output[from * j..], j, true);
+                    gemm(m, j, k, &input[first * p..], sw * p, 1, w, j, &mut output[from * j..], j, Start::Add);
                 };
                 if all_from < all_to {
                     part(all_from, all_to, 0, kw);
@@ -104,7 +122,7 @@ pub(super) fn backward_cpu(tile: &Tile, call: &Call) {
                 let to = ((oy * sh + ky - ph) * width + x0 * sw + kx - pw) * p;
                 let from = (oy * out_width + x0) * j;
                 let (w, c) = (&weight[t * p..], &mut d_x[to..]);
-                gemm(x1 - x0, p, j, &delta[from..], j, 1, w, taps * p, c, sw * p, true);
+                gemm(x1 - x0, p, j, &delta[from..], j, 1, w, taps * p, c, sw * p, Start::Add);
             }
         }
     }

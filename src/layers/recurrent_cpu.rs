@@ -1,5 +1,5 @@
 //! The twins of `layers/recurrent_*`: for each time step one product over the tile's rows, then the gates.
-use crate::layers::gemm::gemm;
+use crate::layers::gemm::{Start, gemm};
 use crate::layers::pool::counting;
 use crate::layers::recurrent::RecurrentArgs;
 use crate::math::exp_;
@@ -139,12 +139,11 @@ pub(super) fn forward_cpu(tile: &Tile, call: &Call) {
     let gates = tile.write(a.gates, n * j);
     let out = tile.write(a.h, n * h);
     let last = tile.write(a.last, h);
-    let mut empty: [f32; 0] = [];
     let extra: &mut [f32] = match s.is_lstm {
         true => tile.write(a.c, n * h),
         false => tile.write(a.inner, n * 3 * h),
     };
-    let bias = if s.is_lstm { &mut empty[..0] as &[f32] } else { tile.param(a.bias, 3 * h) };
+    let bias: &[f32] = if s.is_lstm { &[] } else { tile.param(a.bias, 3 * h) };
     let zeros = vec![0.0; h];
     last.fill(0.0);
     for t in s.order() {
@@ -162,12 +161,12 @@ pub(super) fn forward_cpu(tile: &Tile, call: &Call) {
         // The outputs of items that do not count are 0, and so is the first state.
         if s.is_lstm {
             if let Some(b) = before {
-                gemm(tile.rows, j, h, &out[b * h..], n * h, 1, weight, j, &mut gates[t * j..], n * j, true);
+                gemm(tile.rows, j, h, &out[b * h..], n * h, 1, weight, j, &mut gates[t * j..], n * j, Start::Add);
             }
         } else {
             (0..tile.rows).for_each(|r| extra[(r * n + t) * j..][..j].copy_from_slice(bias));
             if let Some(b) = before {
-                gemm(tile.rows, j, h, &out[b * h..], n * h, 1, weight, j, &mut extra[t * j..], n * j, true);
+                gemm(tile.rows, j, h, &out[b * h..], n * h, 1, weight, j, &mut extra[t * j..], n * j, Start::Add);
             }
         }
         for (r, &c) in counts.iter().enumerate() {
@@ -262,11 +261,11 @@ pub(super) fn backward_cpu(tile: &Tile, call: &Call) {
             continue;
         }
         if active == tile.rows {
-            gemm(tile.rows, h, j, &delta[t * j..], n * j, 1, weight, h, work, 2 * h, true);
+            gemm(tile.rows, h, j, &delta[t * j..], n * j, 1, weight, h, work, 2 * h, Start::Add);
         } else {
             for (r, _) in counts.iter().enumerate().filter(|(_, c)| t < **c) {
                 let to = &mut work[2 * r * h..][..h];
-                gemm(1, h, j, &delta[(r * n + t) * j..], j, 1, weight, h, to, h, true);
+                gemm(1, h, j, &delta[(r * n + t) * j..], j, 1, weight, h, to, h, Start::Add);
             }
         }
     }

@@ -1,15 +1,19 @@
 //! A model as a program holds it: the resolved file, the prior, the simulator.
 use crate::data::observed::read_table;
+use crate::data::observed_sets::read_pairs;
 use crate::data::source::{self, Host};
 use crate::data::standardise::{DataTransform, Standardiser};
 use crate::error::{Error, Result};
 use crate::flow::{FlowShape, Permutation, TransformKind};
 use crate::layers::activation::Activation;
 use crate::layers::mlp::MlpShape;
+use crate::layers::recurrent::Cell;
 use crate::model::config::{self, Config, data};
 use crate::model::network::Network;
 use crate::model::ragged;
 use crate::sim::{self, DataShape, Prior, Simulator};
+use crate::summary::series::Walk;
+use crate::summary::transformer::Look;
 use crate::summary::{self, SummaryShape};
 use std::path::Path;
 use std::sync::Arc;
@@ -138,7 +142,11 @@ impl Model {
     /// The fixed table of offline training: simulated, or read from the dataset.
     pub fn table(&self, seed: u64, n: Option<usize>) -> Result<Pairs> {
         if let Some(path) = &self.config.simulator.dataset {
-            let t = read_table(path, self.theta_dim(), self.x_dim()?)?;
+            let shape = self.shape()?;
+            let t = match shape.is_vector() {
+                true => read_table(path, self.theta_dim(), self.x_dim()?)?,
+                false => read_pairs(path, self.theta_dim(), &shape)?,
+            };
             let rows = n.unwrap_or(t.rows);
             if rows > t.rows {
                 return Err(Error::data(
@@ -172,15 +180,29 @@ impl Model {
     /// The summary network that the configuration describes; none for vectors.
     pub fn summary_shape(&self) -> Result<Option<SummaryShape>> {
         let s = &self.config.summary;
+        let (layers, heads) = (s.modules.unwrap_or(2), s.heads.unwrap_or(4));
         let kind = match s.kind.unwrap_or(config::SummaryKind::Identity) {
             config::SummaryKind::Identity => return Ok(None),
             config::SummaryKind::DeepSet => summary::Kind::DeepSet,
+            config::SummaryKind::SetTransformer => summary::Kind::Attention(Look::Induced, heads),
+            config::SummaryKind::Transformer => {
+                let look = if s.time_stamps { Look::Stamps } else { Look::Places };
+                summary::Kind::Attention(look, heads)
+            }
+            config::SummaryKind::Lstm => summary::Kind::Series(0, Walk::Cell(Cell::Lstm, s.bidirectional)),
+            config::SummaryKind::Gru => summary::Kind::Series(0, Walk::Cell(Cell::Gru, s.bidirectional)),
+            config::SummaryKind::Conv => summary::Kind::Series(layers, Walk::Pool),
+            config::SummaryKind::ConvGru => {
+                summary::Kind::Series(layers, Walk::Cell(Cell::Gru, s.bidirectional))
+            }
+            config::SummaryKind::ConvField => summary::Kind::Field(false),
+            config::SummaryKind::ResidualField => summary::Kind::Field(true),
         };
         Ok(Some(SummaryShape {
             kind,
             data: self.shape()?,
             width: s.width.unwrap_or(64),
-            modules: s.modules.unwrap_or(2),
+            modules: layers,
             outputs: s.outputs.unwrap_or(16),
             activation: activation(s.activation),
             dropout: s.dropout as f32,

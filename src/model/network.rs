@@ -60,6 +60,11 @@ pub struct SamplePlan {
     pub theta: Slot,
 }
 
+/// Whether items count by their number (1), or all do (0).
+fn shrink(data: &DataShape) -> usize {
+    usize::from(!matches!(data, DataShape::Field { .. }))
+}
+
 impl Network {
     /// Declares the parameters of a flow on vectors. `seed` fixes the permutations.
     pub fn new(shape: &FlowShape, host: Arc<Host>, seed: u64) -> Self {
@@ -125,7 +130,7 @@ impl Network {
                 items::pool(r, &source, to, ordered, size);
             }
         }
-        Items { slot: x, width: pad4(f), n: items, count, shrink: 1 }
+        Items { slot: x, width: pad4(f), n: items, count, shrink: shrink(data) }
     }
 
     /// Loss and all gradients of a batch of data sets of at most `items` items.
@@ -168,7 +173,7 @@ impl Network {
         };
         let to = Slots { u: none, x, meta, count };
         items::gather(&mut r, &source, to, false, summary.shape.size_moments());
-        let x = Items { slot: x, width: pad4(data.features()), n: items, count, shrink: 1 };
+        let x = Items { slot: x, width: pad4(data.features()), n: items, count, shrink: shrink(data) };
         summary.forward(&mut r, &x, h, false);
         r.end_items();
         SummaryPlan { plan: r.finish("summary", self.table.clone(), meta), condition: h }
@@ -181,8 +186,8 @@ impl Network {
         source::gather(&mut r, self.d, self.c, row, x, meta, false);
         let u = Halves::new(&mut r, self.d);
         split::record(&mut r, row, u, false);
-        let trace = self.flow.forward(&mut r, u, self.condition(x), meta, false);
-        base::loss(&mut r, self.flow.base, self.flow.output(u, &trace), None, meta.at);
+        let z = self.flow.density(&mut r, u, self.condition(x), meta);
+        base::loss(&mut r, self.flow.base, z, None, meta.at);
         r.finish("loss", self.table.clone(), meta)
     }
 

@@ -3,7 +3,7 @@
 //! Layers leave inputs and deltas in slots; here they are multiplied in row order, so the bits do not depend on
 //! how many threads there are. Twin of `shaders/optim/weight_grad.wgsl`, whose extra workgroup also ends the
 //! step's bookkeeping.
-use crate::layers::gemm::gemm;
+use crate::layers::gemm::{Start, gemm};
 use crate::runtime::memory::Shared;
 use crate::runtime::plan::{GradJob, View};
 use crate::runtime::step::GradPart;
@@ -22,7 +22,8 @@ pub fn part_cpu(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &Gr
             let k = x.width as usize;
             // SAFETY: as above.
             let input = unsafe { acts.slice(x.at as usize * 4 * pad, rows * k) };
-            gemm(part.count, j, rows, &input[part.first..], 1, k, delta, j, out, j, add);
+            let start = if add { Start::Add } else { Start::Zero };
+            gemm(part.count, j, rows, &input[part.first..], 1, k, delta, j, out, j, start);
         }
         None => {
             if !add {
@@ -64,7 +65,7 @@ pub fn items_cpu(tile: &Tile, job: &GradJob, out: &mut [f32]) {
                 let x = tile.read(slot.at, slot.width as usize);
                 let x = &x[if all { 0 } else { from(xv, slot.width, row, o) }..];
                 let x_step = if all && one { slot.width as usize } else { xv.inner as usize };
-                gemm(k, j, depth, x, 1, x_step, d, d_step, out, j, true);
+                gemm(k, j, depth, x, 1, x_step, d, d_step, out, j, Start::Add);
             }
             None => {
                 for i in 0..depth {

@@ -15,6 +15,9 @@ use crate::runtime::tile::Slot;
 use rayon::prelude::*;
 use std::sync::Arc;
 
+/// Rows of a tile where there are few.
+pub const TILE_ROWS: usize = crate::runtime::cpu_plan::SMALL_BLOCK;
+
 /// See the module's doc.
 pub struct CpuExec {
     params: Arc<ParamTable>,

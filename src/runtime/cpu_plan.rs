@@ -13,8 +13,11 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// Rows of a block without sections: two register blocks of the product, and a slot set that fits the second-level cache.
-pub const TILE_ROWS: usize = 16;
+/// Rows of a block: whole register blocks of the product. Where every thread still gets one, and no gradient depends on it,
+/// large ones: each block reads all weights once, and those outgrow the second-level cache. A row's bits do not depend on its
+/// block.
+pub const SMALL_BLOCK: usize = 16;
+const LARGE_BLOCK: usize = 32;
 /// Most bytes of a block's section slots.
 const BLOCK_BYTES: usize = 32 << 20;
 /// Most bytes of a tile's section slots, where a row does not have more.
@@ -65,9 +68,9 @@ impl CpuPlan {
             }
             n
         };
-        let block = fitting(BLOCK_BYTES, TILE_ROWS);
+        let block = fitting(BLOCK_BYTES, SMALL_BLOCK);
         let tile = fitting(TILE_BYTES, block);
-        let capacity = rows.max(1).next_multiple_of(TILE_ROWS);
+        let capacity = rows.max(1).next_multiple_of(SMALL_BLOCK);
         let quads = plan.quads - plan.section_quads();
         let (mut parts, mut items, mut partial) = (vec![], vec![], 0);
         for &job in &plan.grads {
@@ -114,14 +117,17 @@ impl CpuPlan {
         range: Range<usize>,
         grads: Option<&'static StepKernels>,
     ) {
-        let blocks = (run.rows as usize).div_ceil(self.block);
+        let large = self.plan.sections.is_empty()
+            && run.rows as usize >= LARGE_BLOCK * rayon::current_num_threads();
+        let block = if large { LARGE_BLOCK } else { self.block };
+        let blocks = (run.rows as usize).div_ceil(block);
         let work = |b: usize, out: &mut [f32]| {
             let wide = self.take();
-            let row0 = b * self.block;
-            let rows = self.block.min(run.pad as usize - row0);
+            let row0 = b * block;
+            let rows = block.min(run.pad as usize - row0);
             let whole = self.tile_of(run, state, params, &wide, row0, row0, rows);
             for (calls, fine) in self.pieces(&range) {
-                if fine && self.tile < self.block {
+                if fine && self.tile < block {
                     for first in (row0..row0 + rows).step_by(self.tile) {
                         let n = self.tile.min(row0 + rows - first);
                         let tile = self.tile_of(run, state, params, &wide, row0, first, n);

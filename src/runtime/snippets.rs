@@ -31,6 +31,7 @@ pub const SNIPPETS: &[Snippet] = snippets![
     "layers/item_dropout",
     "layers/items",
     "layers/recurrent_math",
+    "layers/norm_math",
     "flow/halves",
     "flow/affine_math",
     "flow/base_math",

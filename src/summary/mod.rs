@@ -1,6 +1,9 @@
 //! Summary networks: data sets of any size to a vector of fixed length, which the flow is conditioned on.
 pub mod deep_set;
+pub mod field;
+pub mod series;
 pub mod tape;
+pub mod transformer;
 
 use crate::layers::activation::Activation;
 use crate::layers::pool::Items;
@@ -9,13 +12,22 @@ use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Slot;
 use crate::sim::DataShape;
 use deep_set::DeepSet;
+use field::FieldNet;
+use series::{SeriesNet, Walk};
 use tape::Tape;
+use transformer::{Look, Transformer};
 
 /// The kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Exchangeable items.
     DeepSet,
+    /// Items in order: so many layers of convolutions, and what comes after them.
+    Series(usize, Walk),
+    /// A grid; with residual stages or without.
+    Field(bool),
+    /// Items that look at each other with so many heads.
+    Attention(Look, usize),
 }
 
 /// Everything that fixes a summary network but its weights.
@@ -66,6 +78,9 @@ pub fn size_moments(data: &DataShape) -> [f32; 2] {
 
 enum Net {
     DeepSet(DeepSet),
+    Series(SeriesNet, bool),
+    Field(FieldNet),
+    Attention(Transformer),
 }
 
 /// A declared summary network.
@@ -84,6 +99,34 @@ impl Summary {
             Kind::DeepSet => {
                 Net::DeepSet(DeepSet::declare(table, "summary", features, width, modules, outputs, act))
             }
+            Kind::Series(convolutions, walk) => {
+                // Convolutions have the layers that were asked for; a cell after them needs one.
+                let cells = if convolutions > 0 { 1 } else { modules };
+                let net = SeriesNet::declare(
+                    table,
+                    "summary",
+                    features,
+                    width,
+                    convolutions,
+                    walk,
+                    cells,
+                    outputs,
+                    act,
+                );
+                Net::Series(net, walk != Walk::Pool)
+            }
+            Kind::Attention(look, heads) => Net::Attention(Transformer::declare(
+                table, "summary", features, width, modules, heads, look, outputs, act,
+            )),
+            Kind::Field(residual) => {
+                let size = match shape.data {
+                    DataShape::Field { height, width, .. } => [height, width],
+                    _ => [1, shape.data.items().1],
+                };
+                Net::Field(FieldNet::declare(
+                    table, "summary", size, features, width, modules, residual, outputs, act,
+                ))
+            }
         };
         Self { shape: shape.clone(), net }
     }
@@ -91,7 +134,8 @@ impl Summary {
     /// Whether its products are over rows rather than items, so that it wants many rows at a time.
     pub fn is_coarse(&self) -> bool {
         match self.net {
-            Net::DeepSet(_) => false,
+            Net::Series(_, walks) => walks,
+            Net::DeepSet(_) | Net::Field(_) | Net::Attention(_) => false,
         }
     }
 
@@ -101,6 +145,9 @@ impl Summary {
         tape.fix(x);
         let h = match &self.net {
             Net::DeepSet(net) => net.forward(r, &mut tape, x),
+            Net::Series(net, _) => net.forward(r, &mut tape, x),
+            Net::Field(net) => net.forward(r, &mut tape, x),
+            Net::Attention(net) => net.forward(r, &mut tape, x),
         };
         let mut parts = vec![(h, 0, self.shape.outputs)];
         if self.shape.sized() {

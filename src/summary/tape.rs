@@ -5,7 +5,9 @@
 use crate::layers::activation::Activation;
 use crate::layers::conv::{ItemDense, ItemShape};
 use crate::layers::pool::{self, Items, Pool};
-use crate::layers::{columns, item_activation};
+use crate::layers::recurrent::Recurrent;
+use crate::layers::norm::Norm;
+use crate::layers::{accumulate, attention, columns, item_activation, time};
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Slot;
 use std::collections::{HashMap, HashSet};
@@ -147,6 +149,87 @@ impl Tape {
                 None => g.recycle(d),
             }
         });
+        y
+    }
+
+    /// A recurrent cell on the products with its inputs, which may not be used again: (outputs, last state).
+    pub fn recurrent(&mut self, r: &mut Recorder, layer: &Recurrent, gates: &Items) -> (Items, Items) {
+        let t = layer.forward(r, gates);
+        let (layer, gates) = (*layer, *gates);
+        self.push(move |r, g| {
+            let (d_h, d_last) = (g.of(&t.h), g.of(&t.last));
+            if d_h.is_some() || d_last.is_some() {
+                layer.backward(r, g.table_len, &t, d_h, d_last);
+                g.set(&gates, gates.slot);
+            }
+        });
+        (t.h, t.last)
+    }
+
+    /// Queries look at keys.
+    pub fn attention(&mut self, r: &mut Recorder, heads: usize, q: &Items, k: &Items, v: &Items) -> Items {
+        let (y, p) = attention::forward(r, heads, q, k, v);
+        let (q, k, v) = (*q, *k, *v);
+        self.push(move |r, g| {
+            let Some(d) = g.of(&y) else { return };
+            let mut fresh = |value: &Items| {
+                let (slot, add) = g.target(r, value);
+                assert!(!add, "queries, keys and values are used once");
+                slot
+            };
+            let to = [fresh(&q), fresh(&k), fresh(&v)];
+            attention::backward(r, heads, &q, &k, &v, d, p, to);
+            g.recycle(d);
+        });
+        y
+    }
+
+    /// Layer normalisation of every item.
+    pub fn norm(&mut self, r: &mut Recorder, layer: &Norm, x: &Items) -> Items {
+        let y = x.with(layer.forward(r, x.slot), x.width);
+        let (layer, x) = (*layer, *x);
+        self.push(move |r, g| {
+            let Some(d) = g.of(&y) else { return };
+            let to = g.target(r, &x);
+            layer.backward(r, x.slot, d, to);
+        });
+        y
+    }
+
+    /// `y = a + b`, values of the same shape.
+    pub fn sum(&mut self, r: &mut Recorder, a: &Items, b: &Items) -> Items {
+        let y = a.with(r.slot(a.slot.width as usize), a.width);
+        accumulate::record(r, a.slot, y.slot, false);
+        accumulate::record(r, b.slot, y.slot, true);
+        let (a, b) = (*a, *b);
+        self.push(move |r, g| {
+            let Some(d) = g.of(&y) else { return };
+            for value in [a, b] {
+                let (slot, add) = g.target(r, &value);
+                accumulate::record(r, d, slot, add);
+            }
+            g.recycle(d);
+        });
+        y
+    }
+
+    /// A vector of parameters as `n` items of every row.
+    pub fn parameter(&mut self, r: &mut Recorder, vector: u32, n: usize, width: usize, count: Slot) -> Items {
+        let y = Items { slot: r.slot(n * width), width, n, count, shrink: 0 };
+        accumulate::parameter(r, vector, y.slot);
+        self.push(move |r, g| {
+            if let Some(d) = g.of(&y) {
+                r.sum_gradient(d, vector);
+            }
+        });
+        y
+    }
+
+    /// Embedding of the items' times, data.
+    pub fn time(&mut self, r: &mut Recorder, stamps: bool, x: &Items, width: usize) -> Items {
+        let y = x.with(r.slot(x.n * width), width);
+        time::record(r, stamps, (x.slot, x.width), (y.slot, width), x.n);
+        self.fix(&y);
         y
     }
 

@@ -9,7 +9,7 @@ use crate::model::ragged::{row_floats, standardised};
 use crate::model::summaries::Summaries;
 use crate::sim::Simulator;
 use crate::model::network::{Network, Rows};
-use crate::train::items::ItemPlans;
+use crate::train::items::{Growth, ItemPlans};
 use crate::optim;
 use crate::runtime::device::Device;
 use crate::runtime::exec::{Executor, PlanId, Snapshot};
@@ -115,7 +115,11 @@ impl<'a> Session<'a> {
         // A simulator that only the host knows streams its pairs to the device as a table.
         let text = |s: &Arc<dyn Simulator>| if shape.is_vector() { s.wgsl() } else { s.wgsl_items() };
         let on_device = t.device.is_cpu() || model.simulator.as_ref().and_then(text).is_some();
-        let source = if offline || !on_device { Rows::Indexed } else { Rows::Online };
+        let source = match (settings.pool, offline || !on_device) {
+            (Some(_), _) => Rows::Pool,
+            (None, true) => Rows::Indexed,
+            (None, false) => Rows::Online,
+        };
         let (mut train, mut items) = (None, None);
         match &network.summary {
             None => train = Some(exec.prepare(network.train_plan(source), batch.min(CHUNK_ROWS))?),
@@ -142,7 +146,7 @@ impl<'a> Session<'a> {
         if let (Some(s), Some(train)) = (&split, train) {
             exec.set_table(train, &s.train)?;
         }
-        let streamed = !offline && !on_device;
+        let streamed = !offline && !on_device && settings.pool.is_none();
         exec.restore(&start)?;
         let validation_rows = validation.len() / width;
         let summaries = network.summary.as_ref().map(|s| (Summaries::new(s), validation));
@@ -268,8 +272,17 @@ impl<'a> Session<'a> {
     /// Trains `n` steps from `first` on.
     fn advance(&mut self, first: u32, n: usize) -> Result<()> {
         let (batch, args) = (self.batch(), self.step_args());
-        if let Some(items) = &self.items {
-            let seed = self.settings().seed;
+        let (seed, pool) = (self.settings().seed, self.settings().pool);
+        let growth = pool.map(|size| Growth {
+            size,
+            rounds: self.settings().rounds.unwrap_or(1),
+            total: self.counters.total,
+        });
+        if let Some(items) = &mut self.items {
+            if let (Some(growth), Some(simulator)) = (growth, self.model.simulator.as_deref()) {
+                let exec = self.exec.as_mut();
+                return items.draw(exec, &self.network, simulator, growth, &args, batch, seed, first, n);
+            }
             if let (true, Some(simulator)) = (self.streamed, self.model.simulator.as_deref()) {
                 let exec = self.exec.as_mut();
                 return items.stream(exec, &self.network, simulator, &args, batch, seed, first, n);

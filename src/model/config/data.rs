@@ -1,5 +1,5 @@
 //! Rules of `[data]` and `[summary]`: which shape the data have, and which network looks at them.
-use super::choice::{DataKind, SummaryKind};
+use super::choice::{DataKind, Mode, SummaryKind};
 use super::form::Config;
 use super::line::Fault;
 use crate::sim::DataShape;
@@ -16,28 +16,68 @@ pub(super) fn resolve(config: &mut Config, dim: usize) -> Result<(), Fault> {
         return Ok(());
     };
     let kind = *config.summary.kind.get_or_insert(choice(&shape));
-    if (kind == SummaryKind::Identity) != shape.is_vector() {
-        let (problem, hint) = if shape.is_vector() {
-            (format!("expected `identity` for vectors, found `{kind}`"), "Declare `kind` under `[data]`")
-        } else {
-            (format!("expected a network for data sets of many items, found `{kind}`"), "Leave `kind` out")
+    if !fits(kind, &shape) {
+        let what = match shape {
+            DataShape::Vector { .. } => "vectors",
+            DataShape::Set { .. } => "sets",
+            DataShape::Series { .. } => "series",
+            DataShape::Field { .. } => "fields",
         };
+        let problem = format!("expected a network for {what}, such as `{}`, found `{kind}`", choice(&shape));
+        let hint = "Leave `kind` out, or change `kind` under `[data]`";
         return Err(Fault::new(&["summary", "kind"], problem, hint));
     }
     if kind != SummaryKind::Identity {
         let s = &mut config.summary;
         s.width.get_or_insert(64);
-        s.modules.get_or_insert(2);
+        s.modules.get_or_insert(if matches!(kind, SummaryKind::Lstm | SummaryKind::Gru) { 1 } else { 2 });
         s.outputs.get_or_insert((4 * dim).clamp(16, 64));
     }
     Ok(())
+}
+
+/// Whether a pool goes with the data and the way of training.
+pub(super) fn pool(config: &Config) -> Result<(), Fault> {
+    let train = &config.train;
+    let fault = |key: &str, problem: &str, hint: &str| Err(Fault::new(&["train", key], problem, hint));
+    if train.rounds.is_some() && train.pool.is_none() {
+        return fault("rounds", "expected `rounds` only with `pool`", "Remove it, or set `pool`");
+    }
+    if train.rounds > train.pool {
+        return fault("rounds", "expected at most one round for each data set of `pool`", "Use fewer rounds");
+    }
+    if train.pool.is_none() {
+        return Ok(());
+    }
+    if train.mode != Some(Mode::Online) {
+        return fault("pool", "expected `pool` only with `mode = \"online\"`", "Remove it, or train online");
+    }
+    match shape(config)? {
+        Some(DataShape::Vector { .. } | DataShape::Field { .. }) => {
+            fault("pool", "expected `pool` only for sets and series", "Remove it")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The network that fits the data where the file names none.
 fn choice(shape: &DataShape) -> SummaryKind {
     match shape {
         DataShape::Vector { .. } => SummaryKind::Identity,
-        _ => SummaryKind::DeepSet,
+        DataShape::Set { .. } => SummaryKind::DeepSet,
+        DataShape::Series { .. } => SummaryKind::ConvGru,
+        DataShape::Field { .. } => SummaryKind::ConvField,
+    }
+}
+
+/// Whether a network can look at such data.
+fn fits(kind: SummaryKind, shape: &DataShape) -> bool {
+    use SummaryKind::*;
+    match kind {
+        Identity => shape.is_vector(),
+        DeepSet | SetTransformer => !shape.is_vector(),
+        Lstm | Gru | Conv | ConvGru | Transformer => matches!(shape, DataShape::Series { .. }),
+        ConvField | ResidualField => matches!(shape, DataShape::Field { .. }),
     }
 }
 

@@ -153,6 +153,13 @@ pub struct SummaryConfig {
     /// Summaries; when absent, four for each parameter, 16 to 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<usize>,
+    /// Most heads of attention networks, 4 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// Whether the first value of an item is its time stamp, for `transformer`; without, items are equally spaced.
+    pub time_stamps: bool,
+    /// Whether recurrent networks walk in both directions.
+    pub bidirectional: bool,
     /// Activation of its layers.
     pub activation: Activation,
     /// Dropout probability, [0, 1).
@@ -243,6 +250,13 @@ pub struct TrainConfig {
     /// Size of the table, offline only: simulations to make, or rows of the dataset to use (all when absent).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
     pub simulations: Option<u64>,
+    /// Data sets of the largest size that are simulated once and kept; each step takes some items of some of them. For
+    /// simulations that are dear, online only, sets and series only.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
+    pub pool: Option<u64>,
+    /// Equal parts of the run over which the pool grows to its size, 1 when absent.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
+    pub rounds: Option<u64>,
     /// Share of the table kept for validation, offline only.
     pub validation: f64,
     /// Epochs without a better validation loss before training stops, offline only.
@@ -302,6 +316,9 @@ impl Default for SummaryConfig {
             width: None,
             modules: None,
             outputs: None,
+            heads: None,
+            time_stamps: false,
+            bidirectional: false,
             activation: Activation::Relu,
             dropout: 0.0,
         }
@@ -318,7 +335,7 @@ impl Default for FlowConfig {
             blocks: 6,
             transform: TransformKind::Spline,
             bins: 8,
-            bound: 3.0,
+            bound: 5.0,
             hidden: vec![],
             activation: Activation::Relu,
             residual: false,
@@ -348,6 +365,8 @@ impl Default for TrainConfig {
             ema: true,
             seed: 1,
             simulations: None,
+            pool: None,
+            rounds: None,
             validation: 0.1,
             patience: None,
             max_bad: 0.05,

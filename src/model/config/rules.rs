@@ -23,6 +23,7 @@ pub(super) fn resolve(config: &mut Config) -> Result<Prior, Fault> {
     data::resolve(config, prior.dim())?;
     flow(config, prior.dim())?;
     train(config)?;
+    data::pool(config)?;
     Ok(prior)
 }
 

@@ -61,6 +61,9 @@ pub(super) const SUMMARY: Keys = &[
     ("width", Count(4, 1024)),
     ("modules", Count(1, 16)),
     ("outputs", Count(1, 512)),
+    ("heads", Count(1, 64)),
+    ("time_stamps", Flag),
+    ("bidirectional", Flag),
     ("activation", Choice(choice::Activation::NAMES)),
     ("dropout", Share),
 ];
@@ -95,6 +98,8 @@ pub(super) const TRAIN: Keys = &[
     ("ema", Flag),
     ("seed", Seed),
     ("simulations", Count(2, u32::MAX as u64)),
+    ("pool", Count(1, u32::MAX as u64)),
+    ("rounds", Count(1, 1000)),
     ("validation", Within(0.0, 0.9)),
     ("patience", Count(1, 1_000_000)),
     ("max_bad", Within(0.0, 1.0)),

@@ -1,31 +1,19 @@
-//! `couplet bench`: comparisons with published results.
+//! `couplet bench sbibm`: comparison with published results.
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::number::positive;
-use super::progress::Display;
-use super::run::{Outcome, Result};
 use crate::bench::published::as_good;
 use crate::bench::record::{self, Row};
 use crate::bench::sbibm::{Budget, Options, published, task};
+use crate::cli::number::positive;
+use crate::cli::progress::Display;
+use crate::cli::run::{Outcome, Result};
 use crate::data::atomic::write_atomic;
 use crate::model::Config;
 use crate::runtime::DeviceChoice;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// C2ST of the sbibm tasks against their reference posteriors
-    Sbibm(Sbibm),
-}
-
-#[derive(Debug, clap::Args)]
-struct Sbibm {
+pub(in crate::cli) struct Args {
     /// Folder with TASK/observation_01.npz ... observation_05.npz
     #[arg(long, value_name = "DIR")]
     reference: PathBuf,
@@ -49,8 +37,7 @@ struct Sbibm {
     output: PathBuf,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
-    let What::Sbibm(args) = &args.what;
+pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let tasks: Vec<String> = match args.tasks.as_slice() {
         [] => crate::sim::BUILTIN.iter().map(|name| name.to_string()).collect(),
         some => some.to_vec(),
