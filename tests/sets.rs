@@ -160,12 +160,13 @@ fn draws_of_a_data_set_depend_on_its_items_alone() {
 
 #[test]
 fn a_pool_that_grows_trains_and_is_the_same_every_time() {
-    let rest = "[summary]\nwidth = 8\nmodules = 1\noutputs = 4\n[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\npool = 300\nrounds = 3\nsteps = 90\nbatch = 16";
+    let rest = "[summary]\nwidth = 8\nmodules = 1\noutputs = 4\n[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\npool = 300\nrounds = 3\nsteps = 600\nbatch = 16\nlr = 4e-3";
     let run = || Trainer::new(model(rest, 2, 30)).train().unwrap();
     let ((a, summary), (b, _)) = (run(), run());
     let x = data_set(1.0, 12, 30, 3);
     assert_eq!(a.sample(&x, 20, 1).unwrap(), b.sample(&x, 20, 1).unwrap());
-    assert!(summary.loss < 1.4, "{}", summary.loss); // the prior's entropy is 1.42 nats
+    // Standardised, the prior has an entropy of 1.42 nats; the data leave about 0.
+    assert!(summary.loss < 0.8, "{}", summary.loss);
 }
 
 #[test]

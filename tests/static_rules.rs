@@ -1,7 +1,7 @@
 //! Rules that hold without running anything: every shader is valid everywhere within WebGPU's default limits, and the
 //! sources keep to the order and size they promise.
 use couplet::check::sample_plan;
-use couplet::model::network::{Network, Rows};
+use couplet::model::network::Rows;
 use couplet::runtime::plan::Plan;
 use couplet::runtime::snippets::SNIPPETS;
 use couplet::runtime::wgsl::{grad_module, row_module, update_module};
@@ -79,12 +79,45 @@ fn the_plans_of_every_builtin_model_are_valid() {
     for name in sim::BUILTIN {
         let model = Model::builtin(name).unwrap();
         let pairs = model.simulate(1, 0, 100).unwrap();
-        let host = model.host(model.standardiser(&pairs).unwrap());
-        let network = Network::new(&model.flow_shape().unwrap(), host, 1);
-        check(&network.train_plan(Rows::Online));
-        check(&network.train_plan(Rows::Indexed));
+        let network = model.network(model.standardiser(&pairs).unwrap()).unwrap();
         check(&network.loss_plan());
         check(&network.sample_plan().plan);
+        if let Some(summary) = &network.summary {
+            check(&network.items_plan(summary, Rows::Online, 12));
+            check(&network.items_plan(summary, Rows::Pool, 12));
+            check(&network.summary_plan(summary, 12).plan);
+            continue;
+        }
+        check(&network.train_plan(Rows::Online));
+        check(&network.train_plan(Rows::Indexed));
+    }
+}
+
+#[test]
+fn the_plans_of_every_summary_network_are_valid() {
+    let kinds = [
+        ("set", "deep-set"),
+        ("set", "set-transformer"),
+        ("series", "lstm"),
+        ("series", "gru"),
+        ("series", "conv"),
+        ("series", "conv-gru"),
+        ("series", "transformer"),
+        ("field", "conv-2d"),
+        ("field", "residual-2d"),
+    ];
+    for (data, kind) in kinds {
+        let size = if data == "field" { "shape = [4, 3]" } else { "size = [2, 12]" };
+        let text = format!(
+            "[simulator]\ndataset = 'x.npz'\n[data]\nkind = '{data}'\nfeatures = 2\n{size}\n[summary]\nkind = '{kind}'\nwidth = 8\n\
+             [flow]\nblocks = 1\nhidden = [8]\n[[parameter]]\nname = 'a'\nprior = 'normal(0, 1)'"
+        );
+        let model = Model::from_toml(&text).unwrap();
+        let pairs = couplet::Pairs { theta: vec![0.0, 1.0, 2.0], x: (0..72).map(|i| i as f32).collect() };
+        let network = model.network(model.standardiser(&pairs).unwrap()).unwrap();
+        let summary = network.summary.as_ref().unwrap();
+        check(&network.items_plan(summary, Rows::Indexed, 12));
+        check(&network.summary_plan(summary, 12).plan);
     }
 }
 

@@ -29,9 +29,9 @@ fn item_row(a: ItemSourceArgs, row: u32, begin: u32, n: u32, first: u32, by: u32
         acts[u + q] = v;
     }
     for (var i = t % lanes; i < a.items; i += lanes) {
-        let from = begin + DIM + 1u + ((first + i * by) % max(a.pitch, 1u)) * FEATURES;
+        let source = begin + DIM + 1u + ((first + i * by) % max(a.pitch, 1u)) * FEATURES;
         for (var q = 0u; q < p4; q += 1u) {
-            let v = item_values(from, 4u * q, select(0u, FEATURES, exists && i < n));
+            let v = item_values(source, 4u * q, select(0u, FEATURES, exists && i < n));
             bad = max(bad, item_spoiled(v));
             acts[x + i * p4 + q] = v;
         }

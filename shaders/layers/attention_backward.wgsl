@@ -7,7 +7,7 @@
 // d_k, d_v   (batch, keys, WIDTH)                         write         0 for keys that do not count
 //
 // One thread per (row, key, quad) for d_v, per (row, head, query) for d_s, then per (row, item, quad).
-//# use layers/items
+//# use layers/pool_count
 
 fn kernel(at: u32, t: u32) {
     let a = load_AttentionArgs(at);
@@ -60,8 +60,8 @@ fn turned(a: AttentionArgs, x: u32, row: u32, key: u32, quad: u32) -> vec4f {
     if (key >= items_counting(a.count, row, a.keys, a.shrink)) { return s; }
     let keys4 = (a.keys + 3u) / 4u;
     let p = slot(a.p, row, HEADS * a.queries * keys4) + (quad / (E / 4u)) * a.queries * keys4 + key / 4u;
-    let from = slot(x, row, a.queries * width4) + quad;
-    for (var i = 0u; i < a.queries; i += 1u) { s += acts[p + i * keys4][key % 4u] * acts[from + i * width4]; }
+    let begin = slot(x, row, a.queries * width4) + quad;
+    for (var i = 0u; i < a.queries; i += 1u) { s += acts[p + i * keys4][key % 4u] * acts[begin + i * width4]; }
     return s;
 }
 fn along(x: u32, y: u32) -> f32 {

@@ -8,7 +8,7 @@
 //
 // One thread per (row, head, query) for P, then one per (row, query, quad).
 //# use common/math
-//# use layers/items
+//# use layers/pool_count
 
 fn kernel(at: u32, t: u32) {
     let a = load_AttentionArgs(at);

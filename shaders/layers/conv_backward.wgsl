@@ -28,10 +28,10 @@ fn kernel(at: u32, t: u32) {
             let oy = fy / SH;
             let ox = fx / SW;
             if (fy % SH == 0u && fx % SW == 0u && oy < a.out_height && ox < a.out_width) {
-                let from = row + (oy * a.out_width + ox) * depth;
+                let begin = row + (oy * a.out_width + ox) * depth;
                 let w = a.weight / 4u + tap * quads + q;
                 for (var k = 0u; k < depth; k += 1u) {
-                    let d = acts[from + k];
+                    let d = acts[begin + k];
                     let wk = w + 4u * k * stride;
                     s += d.x * params[wk] + d.y * params[wk + stride];
                     s += d.z * params[wk + 2u * stride] + d.w * params[wk + 3u * stride];

@@ -56,9 +56,9 @@ fn kernel(at: u32, t: u32) {
             let iy = (o / a.out_width) * SH + tap / KW - PH;
             let ix = (o % a.out_width) * SW + tap % KW - PW;
             if (iy < a.height && ix < a.width) {
-                let from = row + (iy * a.width + ix) * depth;
+                let begin = row + (iy * a.width + ix) * depth;
                 for (var k = 0u; k < depth; k += 1u) {
-                    s += weight4(a.weight + (tap * P + 4u * k) * J, q) * acts[from + k];
+                    s += weight4(a.weight + (tap * P + 4u * k) * J, q) * acts[begin + k];
                 }
             }
         }

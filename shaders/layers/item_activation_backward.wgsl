@@ -6,8 +6,8 @@
 //
 // One thread per (row, quad); the mask m is drawn again, with DROPOUT.
 //# use layers/activation_math
-//# use layers/item_dropout
-//# use layers/items
+//# use layers/item_activation_dropout
+//# use layers/pool_count
 
 fn kernel(at: u32, t: u32) {
     let a = load_ItemActivationArgs(at);

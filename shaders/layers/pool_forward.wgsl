@@ -5,7 +5,7 @@
 // y      (batch, WIDTH) or (batch, 2 WIDTH)   write
 //
 // One thread per (row, quad). POOL: 0 mean, 1 max, 2 both, 3 sum.
-//# use layers/items
+//# use layers/pool_count
 
 fn kernel(at: u32, t: u32) {
     let a = load_PoolArgs(at);

@@ -9,7 +9,7 @@
 // U^T     (GATES H, H)              parameters
 //
 // As forward, from the last item on: one thread per (row, quad of units), then again for the products.
-//# use layers/items
+//# use layers/pool_count
 //# use layers/recurrent_math
 
 fn kernel(at: u32, t: u32) {

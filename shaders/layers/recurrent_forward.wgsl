@@ -9,7 +9,7 @@
 // count  (batch, 4)                read          first column
 //
 // The workgroup walks the items. For each: one thread per (row, quad of gates) multiplies, one per (row, quad of units) updates.
-//# use layers/items
+//# use layers/pool_count
 //# use layers/recurrent_math
 
 fn kernel(at: u32, t: u32) {
