@@ -2,9 +2,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::number::positive;
+use super::number::{count, grouped, positive, size};
 use super::progress::Display;
 use super::run::{Outcome, Result};
+use crate::bench::budget;
 use crate::bench::published::as_good;
 use crate::bench::record::{self, Row};
 use crate::bench::sbibm::{Budget, Options, published, task};
@@ -22,6 +23,45 @@ pub(super) struct Args {
 enum What {
     /// C2ST of the sbibm tasks against their reference posteriors
     Sbibm(Sbibm),
+    /// What each diagnostic sees: known-bad posteriors over many seeds
+    Power(Power),
+    /// What more simulations buy: trains on tables of several sizes
+    Budget(BudgetCurve),
+}
+
+#[derive(Debug, clap::Args)]
+struct BudgetCurve {
+    /// A built-in model, or the path of a model file
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// Sizes of the tables, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = count, default_value = "1e3,3e3,1e4,3e4")]
+    simulations: Vec<u64>,
+    /// Train each for so many minutes [default: as the model file says]
+    #[arg(long, value_parser = positive)]
+    minutes: Option<f64>,
+    /// auto, cpu, gpu or gpu:NAME
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+}
+
+#[derive(Debug, clap::Args)]
+struct Power {
+    /// Seeds
+    #[arg(long, value_parser = size, default_value = "100")]
+    seeds: usize,
+    /// Data sets
+    #[arg(long, value_parser = size, default_value = "300")]
+    sets: usize,
+    /// Draws for each
+    #[arg(long, value_parser = size, default_value = "300")]
+    draws: usize,
+    /// First seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Also write the table to a file
+    #[arg(short, long, value_name = "FILE.md")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +90,50 @@ struct Sbibm {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
-    let What::Sbibm(args) = &args.what;
+    match &args.what {
+        What::Sbibm(args) => sbibm(args, out),
+        What::Power(args) => power(args, out),
+        What::Budget(args) => budget(args, out),
+    }
+}
+
+fn budget(args: &BudgetCurve, out: &mut dyn Write) -> Result {
+    let mut config = Config::find(&args.model)?;
+    if let Some(minutes) = args.minutes {
+        config.train.set_minutes(minutes);
+    }
+    let mut sizes = args.simulations.clone();
+    sizes.sort_unstable();
+    sizes.dedup();
+    writeln!(out, "simulations  mean ln q(theta | x), nats  seconds")?;
+    let mut points = vec![];
+    for simulations in sizes {
+        let mut display = Display::new(false);
+        let point = budget::point(&config, simulations, args.device.open()?, |p| display.update(p));
+        display.finish();
+        let point = point?;
+        let nats = format!("{:.3} ± {:.3}", point.log_q, point.error);
+        writeln!(out, "{:>11}  {nats:>26}  {:>7.0}", grouped(simulations), point.seconds)?;
+        out.flush()?;
+        points.push(point);
+    }
+    if let Some(advice) = budget::advice(&points) {
+        writeln!(out, "{advice}")?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn power(args: &Power, out: &mut dyn Write) -> Result {
+    let table = crate::bench::power::power(args.seeds, args.sets, args.draws, args.seed)?;
+    let text = table.markdown();
+    write!(out, "{text}")?;
+    if let Some(path) = &args.output {
+        write_atomic(path, |file| file.write_all(text.as_bytes()))?;
+    }
+    Ok(if table.good() { Outcome::Done } else { Outcome::No })
+}
+
+fn sbibm(args: &Sbibm, out: &mut dyn Write) -> Result {
     let tasks: Vec<String> = match args.tasks.as_slice() {
         [] => crate::sim::BUILTIN.iter().map(|name| name.to_string()).collect(),
         some => some.to_vec(),

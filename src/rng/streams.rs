@@ -20,6 +20,9 @@ pub const SPLIT: u32 = 8;
 /// Reference points of the TARP diagnostic.
 pub const TARP: u32 = 9;
 
+/// Relabelled points of a permutation test. (Numbers in between are left for what training and data draw.)
+pub const DIAGNOSTIC: u32 = 40;
+
 /// All streams with their names.
 pub const ALL: &[(&str, u32)] = &[
     ("prior", PRIOR),
@@ -31,6 +34,7 @@ pub const ALL: &[(&str, u32)] = &[
     ("test", TEST),
     ("split", SPLIT),
     ("tarp", TARP),
+    ("diagnostic", DIAGNOSTIC),
 ];
 
 #[cfg(test)]
