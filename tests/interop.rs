@@ -20,7 +20,7 @@ fn arviz_loads_draws_densities_data_and_predictive_draws() {
     }
     assert!(at.join("draws.zarr/posterior/theta_1/.zarray").is_file());
     let python = std::env::var("COUPLET_PYTHON").unwrap_or("python3".into());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/arviz.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load_in_arviz.py");
     let files = ["draws.zarr", "draws.npz", "draws.stan.csv"];
     match Command::new(&python).arg(script).args(files).current_dir(at).output() {
         Err(error) => println!("skipped: `{python}` does not start ({error})"),

@@ -1,7 +1,19 @@
-//! Comparisons: with published results, and of the diagnostics with known-bad posteriors.
+//! Comparisons: with published results (`sbibm`), of diagnostics with known-bad posteriors (`power`), of training sets of
+//! several sizes (`budget`), and of speed (everything else).
 pub mod budget;
+pub mod ceiling;
+pub mod counts;
+pub mod lines;
+pub mod machine;
 pub mod power;
 mod power_model;
 pub mod published;
 pub mod record;
+pub mod sample;
 pub mod sbibm;
+pub mod simulate;
+pub mod speed;
+pub mod step;
+pub mod table;
+pub mod timing;
+pub mod workload;

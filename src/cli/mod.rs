@@ -7,6 +7,7 @@ mod familiar;
 mod models;
 mod new;
 mod number;
+mod plan;
 mod progress;
 mod run;
 mod sample;

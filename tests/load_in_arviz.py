@@ -1,16 +1,18 @@
-"""Loads what `couplet sample` wrote, the way a user of ArviZ would: arviz.py STORE.zarr DRAWS.npz FILE.stan.csv"""
+"""Loads what `couplet sample` wrote, the way a user of ArviZ would: load_in_arviz.py STORE.zarr DRAWS.npz FILE.stan.csv"""
 import sys
 
 try:
     import arviz as az
     import numpy as np
+    import xarray as xr
     import zarr  # noqa: F401
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
 store, archive, stan = sys.argv[1:4]
-idata = az.from_zarr(store)
+# ArviZ 0.x reads zarr 2 itself and leaves zarr 3 to xarray.
+idata = az.InferenceData.from_datatree(xr.open_datatree(store, engine="zarr", consolidated=False))
 npz = np.load(archive)
 sets, n, d = npz["draws"].shape
 for group in ["posterior", "posterior_predictive", "observed_data", "sample_stats", "prior"]:
@@ -23,6 +25,6 @@ assert np.array_equal(idata.sample_stats["lp"].values[0].T, npz["log_density"])
 assert np.array_equal(idata.observed_data["x"].values, npz["observed"])
 assert idata.posterior_predictive["x"].dims == ("chain", "draw", "dataset", "x_dim")
 summary = az.summary(idata, round_to=6)
-assert abs(summary["mean"].iloc[0] - npz["draws"][0, :, 0].mean()) < 1e-4, summary
+assert abs(summary.loc["theta_1[0]", "mean"] - npz["draws"][0, :, 0].mean()) < 1e-4, summary
 assert "theta_1" in az.from_cmdstan(stan).posterior
 print("loaded")
