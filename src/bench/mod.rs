@@ -1,5 +1,6 @@
-//! Comparisons: with published results (`sbibm`), of diagnostics with known-bad posteriors (`power`), of training sets of
-//! several sizes (`budget`), and of speed (everything else).
+//! Comparisons: with published results (`sbibm`, `bayesflow2020`), of diagnostics with known-bad posteriors (`power`), of
+//! training sets of several sizes (`budget`), and of speed (everything else).
+pub mod bayesflow2020;
 pub mod budget;
 pub mod ceiling;
 pub mod counts;

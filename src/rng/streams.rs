@@ -19,6 +19,8 @@ pub const TEST: u32 = 7;
 pub const SPLIT: u32 = 8;
 /// Reference points of the TARP diagnostic.
 pub const TARP: u32 = 9;
+/// Matrices that are constants of a model.
+pub const MATRIX: u32 = 32;
 
 /// Relabelled points of a permutation test. (Numbers in between are left for what training and data draw.)
 pub const DIAGNOSTIC: u32 = 40;
@@ -35,6 +37,7 @@ pub const ALL: &[(&str, u32)] = &[
     ("split", SPLIT),
     ("tarp", TARP),
     ("diagnostic", DIAGNOSTIC),
+    ("matrix", MATRIX),
 ];
 
 #[cfg(test)]

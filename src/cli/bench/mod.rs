@@ -1,6 +1,7 @@
 //! `couplet bench`: speed, and comparisons with published results; one file per sub-command.
 mod budget;
 mod power;
+mod bayesflow2020;
 mod sample;
 mod sbibm;
 mod simulate;
@@ -39,6 +40,8 @@ enum What {
     Power(power::Args),
     /// What more simulations buy: trains on tables of several sizes
     Budget(budget::Args),
+    /// Recovery and calibration of the models of Radev et al. 2020, beside the published numbers
+    Bayesflow2020(bayesflow2020::Args),
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
@@ -49,6 +52,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         What::Sbibm(args) => sbibm::run(args, out),
         What::Power(args) => power::run(args, out),
         What::Budget(args) => budget::run(args, out),
+        What::Bayesflow2020(args) => bayesflow2020::run(args, out),
     }
 }
 
