@@ -7,7 +7,18 @@
 //! rows share its tile; determinism over thread counts rests on this.
 use std::sync::OnceLock;
 
-/// `c(i,j) = [c(i,j) if add +] sum_l a[i a_row + l a_col] b[l b_row + j]`, `c` at `c[i c_row + j]`.
+/// What the sums of a product are added to.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// What `c` holds.
+    Add,
+    /// The same `n` values in every row: a layer's bias, which so needs no pass of its own.
+    Row(&'a [f32]),
+}
+
+/// `c(i,j) = start(i,j) + sum_l a[i a_row + l a_col] b[l b_row + j]`, `c` at `c[i c_row + j]`.
 ///
 /// Shapes `a (m, k)`, `b (k, n)`, `c (m, n)`. Single-threaded; AVX-512, AVX2+FMA, NEON or portable code is
 /// chosen once. Panics when a slice is too short for its shape and strides: that is the caller's mistake.
@@ -23,22 +34,32 @@ pub fn gemm(
     b_row: usize,
     c: &mut [f32],
     c_row: usize,
-    add: bool,
+    start: Start<'_>,
 ) {
     if m == 0 || n == 0 {
         return;
     }
+    if let Start::Row(row) = start {
+        assert!(row.len() >= n, "gemm: the starting row is too short");
+    }
     if k == 0 {
-        if !add {
-            (0..m).for_each(|i| c[i * c_row..i * c_row + n].fill(0.0));
-        }
+        (0..m).for_each(|i| match start {
+            Start::Zero => c[i * c_row..i * c_row + n].fill(0.0),
+            Start::Add => {}
+            Start::Row(row) => c[i * c_row..i * c_row + n].copy_from_slice(&row[..n]),
+        });
         return;
     }
     assert!(a.len() > (m - 1) * a_row + (k - 1) * a_col, "gemm: `a` too short");
     assert!(b.len() >= (k - 1) * b_row + n && b_row >= n, "gemm: `b` too short");
     assert!(c.len() >= (m - 1) * c_row + n && c_row >= n, "gemm: `c` too short");
-    let args =
-        Args { m, n, k, a: a.as_ptr(), a_row, a_col, b: b.as_ptr(), b_row, c: c.as_mut_ptr(), c_row, add };
+    let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+    let (start, start_row): (*const f32, usize) = match start {
+        Start::Zero => (std::ptr::null(), 0),
+        Start::Add => (c, c_row),
+        Start::Row(row) => (row.as_ptr(), 0),
+    };
+    let args = Args { m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, start_row };
     // SAFETY: the asserts above bound every index, and the chosen routine needs only features this CPU has.
     unsafe { routine()(&args) }
 }
@@ -54,7 +75,9 @@ struct Args {
     b_row: usize,
     c: *mut f32,
     c_row: usize,
-    add: bool,
+    /// Row `i` of what the sums are added to begins at `start + i start_row`; null: nothing.
+    start: *const f32,
+    start_row: usize,
 }
 
 type Routine = unsafe fn(&Args);
@@ -118,12 +141,14 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(g: &Args, i: usize,
         }
         for (r, acc) in acc.iter().enumerate() {
             let row = g.c.add((i + r) * g.c_row + j);
+            let plain = g.start.is_null();
+            let from = if plain { row } else { g.start.add((i + r) * g.start_row + j).cast_mut() };
             for (q, &x) in acc.iter().enumerate() {
-                let p = row.add(q * V::LANES);
+                let (p, from) = (row.add(q * V::LANES), from.add(q * V::LANES));
                 if q + 1 < NV || whole {
-                    (if g.add { x.add(V::load(p)) } else { x }).store(p);
+                    (if plain { x } else { x.add(V::load(from)) }).store(p);
                 } else {
-                    (if g.add { x.add(V::load_part(p, tail)) } else { x }).store_part(p, tail);
+                    (if plain { x } else { x.add(V::load_part(from, tail)) }).store_part(p, tail);
                 }
             }
         }
@@ -368,9 +393,10 @@ mod tests {
         (0..n).map(|_| next()).collect()
     }
 
-    fn check(routine: Routine, m: usize, n: usize, k: usize, transposed: bool, add: bool) {
+    /// `kind` of start: 0 nothing, 1 what `c` holds, 2 one row for all.
+    fn check(routine: Routine, m: usize, n: usize, k: usize, transposed: bool, kind: usize) {
         let (a, b) = (seeded(m * k, 1), seeded(k * (n + 3), 2));
-        let start = seeded(m * (n + 5), 3);
+        let (start, row) = (seeded(m * (n + 5), 3), seeded(n, 4));
         let mut c = start.clone();
         let (a_row, a_col) = if transposed { (1, m) } else { (k, 1) };
         let g = Args {
@@ -384,7 +410,8 @@ mod tests {
             b_row: n + 3,
             c: c.as_mut_ptr(),
             c_row: n + 5,
-            add,
+            start: [std::ptr::null(), c.as_ptr(), row.as_ptr()][kind],
+            start_row: [0, n + 5, 0][kind],
         };
         // SAFETY: buffers above are sized for the shape.
         unsafe { routine(&g) }
@@ -397,7 +424,7 @@ mod tests {
                 }
                 let want: f64 =
                     (0..k).map(|l| f64::from(a[i * a_row + l * a_col]) * f64::from(b[l * (n + 3) + j])).sum();
-                let want = want + if add { f64::from(start[at]) } else { 0.0 };
+                let want = want + f64::from([0.0, start[at], row[j]][kind]);
                 let err = (f64::from(c[at]) - want).abs();
                 assert!(
                     err <= 1e-6 * (k as f64).sqrt() * 4.0,
@@ -420,8 +447,9 @@ mod tests {
             for (m, n, k) in
                 [(1, 1, 1), (3, 17, 5), (8, 32, 128), (9, 33, 2), (13, 4, 128), (16, 31, 7), (23, 65, 12)]
             {
-                for (transposed, add) in [(false, false), (true, true), (false, true), (true, false)] {
-                    check(r, m, n, k, transposed, add);
+                for kind in 0..3 {
+                    check(r, m, n, k, false, kind);
+                    check(r, m, n, k, true, kind);
                 }
             }
         }
@@ -431,10 +459,10 @@ mod tests {
     fn a_row_has_the_same_bits_in_any_tile() {
         let (a, b) = (seeded(20 * 64, 1), seeded(64 * 40, 2));
         let mut all = vec![0.0; 20 * 40];
-        gemm(20, 40, 64, &a, 64, 1, &b, 40, &mut all, 40, false);
+        gemm(20, 40, 64, &a, 64, 1, &b, 40, &mut all, 40, Start::Zero);
         for i in 0..20 {
             let mut one = vec![0.0; 40];
-            gemm(1, 40, 64, &a[i * 64..], 64, 1, &b, 40, &mut one, 40, false);
+            gemm(1, 40, 64, &a[i * 64..], 64, 1, &b, 40, &mut one, 40, Start::Zero);
             assert_eq!(one, all[i * 40..(i + 1) * 40]);
         }
     }
@@ -442,9 +470,11 @@ mod tests {
     #[test]
     fn an_empty_inner_dimension_clears_or_keeps() {
         let mut c = vec![2.0; 4];
-        gemm(2, 2, 0, &[], 0, 1, &[], 2, &mut c, 2, true);
+        gemm(2, 2, 0, &[], 0, 1, &[], 2, &mut c, 2, Start::Add);
         assert_eq!(c, [2.0; 4]);
-        gemm(2, 2, 0, &[], 0, 1, &[], 2, &mut c, 2, false);
+        gemm(2, 2, 0, &[], 0, 1, &[], 2, &mut c, 2, Start::Zero);
         assert_eq!(c, [0.0; 4]);
+        gemm(2, 2, 0, &[], 0, 1, &[], 2, &mut c, 2, Start::Row(&[1.0, 3.0]));
+        assert_eq!(c, [1.0, 3.0, 1.0, 3.0]);
     }
 }
