@@ -34,6 +34,8 @@ struct Prepared {
     table: Vec<f32>,
     index: Vec<u32>,
     parts: Vec<GradPart>,
+    /// Sum of squares of each part, kept so that a step allocates nothing.
+    squares: Vec<f64>,
 }
 
 /// See the module's doc.
@@ -80,7 +82,7 @@ impl CpuExec {
     }
 
     fn train_step(&mut self, plan: PlanId, a: &StepArgs, batch: usize, first_step: u32) {
-        let p = &self.plans[plan.0];
+        let p = &mut self.plans[plan.0];
         let (mut loss, mut count, mut masked, mut square) = (0.0f64, 0.0f64, 0.0f32, 0.0f64);
         for row0 in (0..batch).step_by(p.capacity) {
             let n = p.capacity.min(batch - row0);
@@ -97,14 +99,11 @@ impl CpuExec {
             // SAFETY: the parameters are only read until `update`.
             let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
             rows(p, &run, &self.state, weights, 0..p.plan.calls.len());
-            let (acts, grad, kernels) = (&p.acts, &self.buffers.grad, self.kernels);
-            let squares: Vec<f64> = p
-                .parts
-                .par_iter()
-                .with_max_len(4)
-                .map(|part| (kernels.grad_cpu)(acts, p.capacity, n, grad, part, row0 > 0))
-                .collect();
-            square = squares.iter().sum(); // of the sums so far; the last chunk's count
+            let (acts, grad, kernels, pad) = (&p.acts, &self.buffers.grad, self.kernels, p.capacity);
+            p.parts.par_iter().zip(&mut p.squares).with_max_len(4).for_each(|(part, square)| {
+                *square = (kernels.grad_cpu)(acts, pad, n, grad, part, row0 > 0);
+            });
+            square = p.squares.iter().sum(); // of the sums so far; the last chunk's count
             // SAFETY: the rows' calls have ended.
             for m in unsafe { acts.slice(p.plan.meta.at as usize * 4 * p.capacity, 4 * n) }.chunks_exact(4) {
                 let weight = f64::from(m[meta::WEIGHT]);
@@ -164,7 +163,8 @@ impl Executor for CpuExec {
                 parts.push(GradPart { job, first, count: PART_ROWS.min(k - first) });
             }
         }
-        self.plans.push(Prepared { plan, capacity, acts, table: vec![], index: vec![], parts });
+        let squares = vec![0.0; parts.len()];
+        self.plans.push(Prepared { plan, capacity, acts, table: vec![], index: vec![], parts, squares });
         Ok(PlanId(self.plans.len() - 1))
     }
     fn capacity(&self, plan: PlanId) -> usize {
@@ -188,12 +188,10 @@ impl Executor for CpuExec {
         steps: usize,
         first_step: u32,
     ) -> Result<()> {
-        // From inside the pool a fork-join costs no wake-up of the caller, and there are three in a step.
-        rayon::scope(|_| {
-            for _ in 0..steps {
-                self.train_step(plan, step, batch, first_step);
-            }
-        });
+        self.logs.reserve(steps);
+        // On a thread of the pool from the start: from outside, each of a step's fork-joins would be queued, which allocates,
+        // and wake this thread at its end.
+        rayon::scope(|_| (0..steps).for_each(|_| self.train_step(plan, step, batch, first_step)));
         Ok(())
     }
     fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {
@@ -217,7 +215,8 @@ impl Executor for CpuExec {
         Ok(all.chunks_exact(stride).flat_map(|row| row[..width].iter().copied()).collect())
     }
     fn logs(&mut self) -> Result<Vec<StepLog>> {
-        Ok(std::mem::take(&mut self.logs))
+        let empty = Vec::with_capacity(self.logs.len());
+        Ok(std::mem::replace(&mut self.logs, empty))
     }
     fn snapshot(&mut self) -> Result<Snapshot> {
         let n = self.params.len;
