@@ -22,6 +22,9 @@ pub const TARP: u32 = 9;
 /// Matrices that are constants of a model.
 pub const MATRIX: u32 = 32;
 
+/// Relabelled points of a permutation test. (Numbers in between are left for what training and data draw.)
+pub const DIAGNOSTIC: u32 = 40;
+
 /// All streams with their names.
 pub const ALL: &[(&str, u32)] = &[
     ("prior", PRIOR),
@@ -33,6 +36,7 @@ pub const ALL: &[(&str, u32)] = &[
     ("test", TEST),
     ("split", SPLIT),
     ("tarp", TARP),
+    ("diagnostic", DIAGNOSTIC),
     ("matrix", MATRIX),
 ];
 

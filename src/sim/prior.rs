@@ -83,6 +83,16 @@ impl Prior {
         self.parts().flat_map(|(first, factor)| (first..first + factor.dim()).map(|i| (i, factor.support())))
     }
 
+    /// Ends of the support of each parameter; infinite where there is none or where it is another parameter.
+    pub fn bounds(&self) -> Vec<[f64; 2]> {
+        let end = |bound: Option<Bound>, open: f64| match bound {
+            Some(Bound::Const(value)) => f64::from(value),
+            _ => open,
+        };
+        let both = |(_, s): (usize, Support)| [end(s.lo, f64::NEG_INFINITY), end(s.hi, f64::INFINITY)];
+        self.supports().map(both).collect()
+    }
+
     /// One draw into `theta` (D), inside the open support.
     pub fn draw(&self, rng: &mut Rng, theta: &mut [f32]) {
         for (i, factor) in self.parts() {

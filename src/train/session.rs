@@ -1,7 +1,7 @@
 //! The training loop. The device does the steps; here they are counted, validated, logged and saved.
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
-use crate::infer::Posterior;
+use crate::infer::{Posterior, ood};
 use crate::model::Model;
 use crate::model::config::{Mode, TrainConfig};
 use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP, standardised};
@@ -55,6 +55,8 @@ pub(super) struct Session<'a> {
     pub(super) bad_in_a_row: u64,
     pub(super) resumed: bool,
     pub(super) checkpoint_seconds: f64,
+    /// Simulated data `(n, C)` from which the posterior learns what is familiar.
+    pub(super) seen: Vec<f32>,
 }
 
 impl<'a> Session<'a> {
@@ -75,6 +77,8 @@ impl<'a> Session<'a> {
             None => model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?,
         };
         let standardiser = model.standardiser(&fitted_on)?;
+        let sound = fitted_on.x.chunks_exact(c.max(1)).filter(|row| row.iter().all(|v| v.is_finite()));
+        let seen = sound.take(ood::ROWS).flatten().copied().collect();
         let host = model.host(standardiser.clone());
         let network = Network::new(&model.flow_shape()?, host.clone(), seed);
         let (rows, bad) = standardised(&host, &fitted_on, d, c, Bad::LeftOut);
@@ -131,6 +135,7 @@ impl<'a> Session<'a> {
             bad_in_a_row: 0,
             resumed: false,
             checkpoint_seconds: t.checkpoint_seconds,
+            seen,
             model,
             device: t.device,
             folder,
@@ -315,7 +320,11 @@ impl<'a> Session<'a> {
         if let Some(f) = &self.folder {
             f.save_weights(&self.model.config, &self.network.table, &values, &self.standardiser, &summary)?;
         }
-        let posterior = Posterior::new(self.model, self.network, self.standardiser, values, self.device)?;
+        let mut posterior = Posterior::new(self.model, self.network, self.standardiser, values, self.device)?;
+        let reference = posterior.learn_reference(&self.seen)?;
+        if let (Some(reference), Some(f)) = (reference, &self.folder) {
+            reference.store(&f.weights())?;
+        }
         Ok((posterior, summary))
     }
 

@@ -1,4 +1,6 @@
 //! `couplet bench`: speed, and comparisons with published results; one file per sub-command.
+mod budget;
+mod power;
 mod bayesflow2020;
 mod c2st;
 mod kernels;
@@ -46,6 +48,10 @@ enum What {
     C2st(c2st::Args),
     /// C2ST of the sbibm tasks against their reference posteriors
     Sbibm(sbibm::Args),
+    /// What each diagnostic sees: known-bad posteriors over many seeds
+    Power(power::Args),
+    /// What more simulations buy: trains on tables of several sizes
+    Budget(budget::Args),
     /// Recovery and calibration of the models of Radev et al. 2020, beside the published numbers
     Bayesflow2020(bayesflow2020::Args),
 }
@@ -60,6 +66,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         What::C2st(args) => c2st::run(args, out),
         What::Simulate(args) => simulate::run(args, out),
         What::Sbibm(args) => sbibm::run(args, out),
+        What::Power(args) => power::run(args, out),
+        What::Budget(args) => budget::run(args, out),
         What::Bayesflow2020(args) => bayesflow2020::run(args, out),
     }
 }
