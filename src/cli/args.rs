@@ -1,7 +1,7 @@
 //! The commands.
 use clap::{Parser, Subcommand};
 
-use super::{bench, check, devices, models, new, sample, selftest, simulate, train};
+use super::{bench, check, devices, models, new, plan, sample, selftest, simulate, train};
 
 /// Amortized Bayesian inference on any GPU: describe a simulator, train a flow, get posteriors in microseconds.
 #[derive(Debug, Parser)]
@@ -30,8 +30,10 @@ pub(super) enum Command {
     Sample(sample::Args),
     /// Check a trained model on fresh simulations
     Check(check::Args),
-    /// Compare with published results
+    /// Measure speed, or compare with published results
     Bench(bench::Args),
+    /// Show what a model's plan is made of: calls, bytes, FLOPs, launches
+    Plan(plan::Args),
     /// List the devices that can be used
     Devices(devices::Args),
     /// Check every kernel on this machine

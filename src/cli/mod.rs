@@ -6,6 +6,7 @@ mod devices;
 mod models;
 mod new;
 mod number;
+mod plan;
 mod progress;
 mod run;
 mod sample;

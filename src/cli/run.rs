@@ -52,6 +52,7 @@ fn command(command: Command, out: &mut dyn Write) -> Result {
         Command::Sample(args) => super::sample::run(&args, out),
         Command::Check(args) => super::check::run(&args, out),
         Command::Bench(args) => super::bench::run(&args, out),
+        Command::Plan(args) => super::plan::run(&args, out),
         Command::Devices(args) => super::devices::run(&args, out),
         Command::Selftest(args) => super::selftest::run(&args, out),
         Command::Simulate(args) => super::simulate::run(&args, out),

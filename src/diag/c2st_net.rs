@@ -1,7 +1,8 @@
 //! The classifier of the C2ST: two hidden relu layers and a logistic output, trained by Adam as scikit-learn's
 //! `MLPClassifier` trains it.
 use super::simd::{LANES, sum_lanes, vectorised};
-use crate::{layers::gemm::gemm, math::exp_, rng::Rng};
+use crate::layers::gemm::{Start, gemm};
+use crate::{math::exp_, rng::Rng};
 
 /// Rows of a minibatch.
 pub(super) const BATCH: usize = 200;
@@ -97,9 +98,9 @@ impl Net {
         let (n, hidden, padded) = (x.len() / self.dim, self.hidden, self.padded);
         let values = &self.values;
         let (a1, a2) = (&mut self.a1[..n * padded], &mut self.a2[..n * padded]);
-        gemm(n, padded, self.dim, x, self.dim, 1, values, padded, a1, padded, false);
+        gemm(n, padded, self.dim, x, self.dim, 1, values, padded, a1, padded, Start::Zero);
         bias_relu(a1, &values[at.b1..][..padded]);
-        gemm(n, padded, hidden, a1, padded, 1, &values[at.w2..], padded, a2, padded, false);
+        gemm(n, padded, hidden, a1, padded, 1, &values[at.w2..], padded, a2, padded, Start::Zero);
         bias_relu(a2, &values[at.b2..][..padded]);
         row_dots(a2, &values[at.w3..][..padded], values[at.b3], &mut self.logits[..n]);
         &self.logits[..n]
@@ -116,15 +117,15 @@ impl Net {
         let (d1, d2) = (&mut self.d1[..n * padded], &mut self.d2[..n * padded]);
         let g = &mut self.gradients;
         g[at.b3] = self.logits[..n].iter().sum();
-        gemm(1, padded, n, &self.logits, BATCH, 1, a2, padded, &mut g[at.w3..], padded, false);
+        gemm(1, padded, n, &self.logits, BATCH, 1, a2, padded, &mut g[at.w3..], padded, Start::Zero);
         output_deltas(&self.logits[..n], &self.values[at.w3..][..padded], a2, d2);
         column_sums(d2, &mut g[at.b2..][..padded]);
-        gemm(hidden, padded, n, a1, 1, padded, d2, padded, &mut g[at.w2..], padded, false);
+        gemm(hidden, padded, n, a1, 1, padded, d2, padded, &mut g[at.w2..], padded, Start::Zero);
         transpose(&self.values[at.w2..], &mut self.w2_transposed, hidden, padded);
-        gemm(n, padded, hidden, d2, padded, 1, &self.w2_transposed, padded, d1, padded, false);
+        gemm(n, padded, hidden, d2, padded, 1, &self.w2_transposed, padded, d1, padded, Start::Zero);
         relu_deltas(a1, d1);
         column_sums(d1, &mut g[at.b1..][..padded]);
-        gemm(dim, padded, n, x, 1, dim, d1, padded, &mut g[..], padded, false);
+        gemm(dim, padded, n, x, 1, dim, d1, padded, &mut g[..], padded, Start::Zero);
         self.step += 1;
         let rate = RATE * (1.0 - 0.999f64.powi(self.step)).sqrt() / (1.0 - 0.9f64.powi(self.step));
         let (penalty, split) = (PENALTY / n as f32, at.b1);

@@ -176,11 +176,25 @@ impl Flow {
         let mut trace = vec![];
         let mut x = u;
         for block in &self.blocks {
-            let t = self.block_forward(r, block, x, condition, meta, training);
+            let output = Halves::new(r, self.shape.dim);
+            let t = self.block_forward(r, block, x, output, condition, meta, training);
             x = t.output;
             trace.push(t);
         }
         trace
+    }
+
+    /// Records `u -> z` for a plan that does not go backward: slots are reused from block to block, so a row's activations stay in cache
+    /// however deep the chain is. Log-determinants are added to `meta`.
+    pub fn density(&self, r: &mut Recorder, u: Halves, condition: Option<Slot>, meta: Slot) -> Halves {
+        let pair = [Halves::new(r, self.shape.dim), Halves::new(r, self.shape.dim)];
+        let start = r.mark();
+        let mut x = u;
+        for (k, block) in self.blocks.iter().enumerate() {
+            r.release(start);
+            x = self.block_forward(r, block, x, pair[k % 2], condition, meta, false).output;
+        }
+        x
     }
 
     /// z of a recorded forward pass (`u` itself when there are no blocks).
@@ -204,11 +218,13 @@ impl Flow {
         }
     }
 
+    #[allow(clippy::too_many_arguments)] // the pieces of one block's context
     fn block_forward(
         &self,
         r: &mut Recorder,
         block: &Block,
         input: Halves,
+        output: Halves,
         h: Option<Slot>,
         meta: Slot,
         training: bool,
@@ -222,7 +238,6 @@ impl Flow {
             self.reflect(r, vectors, count, x, y, false);
             mixed = y;
         }
-        let output = Halves::new(r, d);
         let first = block.first.as_ref().map(|c| {
             let t = c.mlp.forward(r, &inputs(mixed.b, mixed.second(), h), training);
             self.transform(r, Pass::Forward, c.n, mixed.a, t.out, output.a, meta);

@@ -2,7 +2,7 @@
 //!
 //! The same kernel serves the way back with the stored transpose: `d_x = [d_x +] delta W^T`.
 use crate::args;
-use crate::layers::gemm::gemm;
+use crate::layers::gemm::{Start, gemm};
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::{Init, ParamTable, pad4};
@@ -54,17 +54,18 @@ fn dense_cpu(tile: &Tile, call: &Call) {
     let (k, j) = (call.spec.get("K"), call.spec.get("J"));
     let x = tile.read(a.x, k);
     let y = tile.write(a.y, j);
-    let mut add = call.spec.get("ADD") == 1;
-    if call.spec.get("BIAS") == 1 {
-        let b = tile.param(a.bias, j);
-        if add {
-            y.chunks_exact_mut(j).for_each(|row| row.iter_mut().zip(b).for_each(|(y, b)| *y += b));
-        } else {
-            y.chunks_exact_mut(j).for_each(|row| row.copy_from_slice(b));
-            add = true;
+    let bias = (call.spec.get("BIAS") == 1).then(|| tile.param(a.bias, j));
+    let start = match (call.spec.get("ADD") == 1, bias) {
+        (true, bias) => {
+            if let Some(b) = bias {
+                y.chunks_exact_mut(j).for_each(|row| row.iter_mut().zip(b).for_each(|(y, b)| *y += b));
+            }
+            Start::Add
         }
-    }
-    gemm(tile.rows, j, k, x, k, 1, tile.param(a.weight, k * j), j, y, j, add);
+        (false, Some(b)) => Start::Row(b),
+        (false, None) => Start::Zero,
+    };
+    gemm(tile.rows, j, k, x, k, 1, tile.param(a.weight, k * j), j, y, j, start);
 }
 
 /// A dense layer's parameters, possibly with a second input that has its own matrix.

@@ -88,8 +88,8 @@ impl Network {
         source::gather(&mut r, self.d, self.c, row, x, meta, false);
         let u = Halves::new(&mut r, self.d);
         split::record(&mut r, row, u, false);
-        let trace = self.flow.forward(&mut r, u, self.condition(x), meta, false);
-        base::loss(&mut r, self.flow.base, self.flow.output(u, &trace), None, meta.at);
+        let z = self.flow.density(&mut r, u, self.condition(x), meta);
+        base::loss(&mut r, self.flow.base, z, None, meta.at);
         r.finish("loss", self.table.clone(), meta)
     }
 

@@ -3,7 +3,7 @@
 //! Layers leave inputs and deltas in slots; here they are multiplied in row order, so the bits do not depend on
 //! how many threads there are. Twin of `shaders/optim/weight_grad.wgsl`, whose extra workgroup also ends the
 //! step's bookkeeping.
-use crate::layers::gemm::gemm;
+use crate::layers::gemm::{Start, gemm};
 use crate::runtime::memory::Shared;
 use crate::runtime::step::GradPart;
 
@@ -20,7 +20,8 @@ pub fn part_cpu(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &Gr
             let k = x.width as usize;
             // SAFETY: as above.
             let input = unsafe { acts.slice(x.at as usize * 4 * pad, rows * k) };
-            gemm(part.count, j, rows, &input[part.first..], 1, k, delta, j, out, j, add);
+            let start = if add { Start::Add } else { Start::Zero };
+            gemm(part.count, j, rows, &input[part.first..], 1, k, delta, j, out, j, start);
         }
         None => {
             if !add {

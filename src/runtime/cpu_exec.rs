@@ -15,10 +15,17 @@ use crate::runtime::tile::{Slot, Tile};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Rows of a tile: two register blocks of the product, and a slot set that fits the second-level cache.
-pub const TILE_ROWS: usize = 16;
+/// Rows of a tile: whole register blocks of the product. Where every thread still gets a tile, large ones: each tile reads all weights
+/// once, and those outgrow the second-level cache. A row's bits do not depend on its tile.
+pub const SMALL_TILE: usize = 16;
+const LARGE_TILE: usize = 32;
 /// Rows of a matrix in one gradient part or update part.
 const PART_ROWS: usize = 32;
+
+/// Rows of a tile where a launch has so many rows.
+pub fn tile_rows(rows: usize) -> usize {
+    if rows >= LARGE_TILE * rayon::current_num_threads() { LARGE_TILE } else { SMALL_TILE }
+}
 
 struct Prepared {
     plan: Plan,
@@ -124,13 +131,14 @@ impl CpuExec {
 
 /// Runs calls of a plan over all tiles.
 fn rows(p: &Prepared, run: &RunArgs, state: &State, params: &[f32], range: std::ops::Range<usize>) {
-    let tiles = (run.rows as usize).div_ceil(TILE_ROWS);
+    let size = tile_rows(run.rows as usize);
+    let tiles = (run.rows as usize).div_ceil(size);
     let calls: &[Call] = &p.plan.calls[range];
     (0..tiles).into_par_iter().with_max_len(1).for_each(|t| {
-        let row0 = t * TILE_ROWS;
+        let row0 = t * size;
         let tile = Tile {
             row0,
-            rows: TILE_ROWS.min(run.pad as usize - row0),
+            rows: size.min(run.pad as usize - row0),
             run,
             state,
             acts: &p.acts,
@@ -147,7 +155,7 @@ fn rows(p: &Prepared, run: &RunArgs, state: &State, params: &[f32], range: std::
 
 impl Executor for CpuExec {
     fn prepare(&mut self, plan: Plan, rows: usize) -> Result<PlanId> {
-        let capacity = rows.max(1).next_multiple_of(TILE_ROWS);
+        let capacity = rows.max(1).next_multiple_of(SMALL_TILE);
         let acts = Shared::new(plan.quads as usize * 4 * capacity);
         let mut parts = vec![];
         for &job in &plan.grads {
@@ -180,9 +188,12 @@ impl Executor for CpuExec {
         steps: usize,
         first_step: u32,
     ) -> Result<()> {
-        for _ in 0..steps {
-            self.train_step(plan, step, batch, first_step);
-        }
+        // From inside the pool a fork-join costs no wake-up of the caller, and there are three in a step.
+        rayon::scope(|_| {
+            for _ in 0..steps {
+                self.train_step(plan, step, batch, first_step);
+            }
+        });
         Ok(())
     }
     fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {

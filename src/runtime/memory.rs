@@ -15,7 +15,9 @@ impl Shared {
     }
     /// A buffer of these values.
     pub fn from_vec(values: Vec<f32>) -> Self {
-        Self(values.into_iter().map(UnsafeCell::new).collect())
+        let values = Box::into_raw(values.into_boxed_slice());
+        // SAFETY: `UnsafeCell<f32>` has the layout of `f32`. A cast, not a copy: fresh zeros cost no memory until they are touched.
+        Self(unsafe { Box::from_raw(values as *mut [UnsafeCell<f32>]) })
     }
     /// Elements.
     pub fn len(&self) -> usize {

@@ -10,6 +10,7 @@ pub mod gpu_exec;
 mod gpu_plan;
 mod jobs;
 pub mod kernel;
+pub mod launches;
 pub mod memory;
 mod pace;
 pub mod params;

@@ -1,6 +1,7 @@
 //! What a CPU twin sees: a few rows of every slot, and the shared tables.
 use crate::runtime::memory::Shared;
 use crate::runtime::state::{RunArgs, State};
+use std::cell::Cell;
 
 /// A per-row region of the activations: `width` floats a row, row-major over the chunk's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,6 +40,7 @@ impl Tile<'_> {
     /// The tile's rows of a slot of `width` floats.
     pub fn read(&self, at: u32, width: usize) -> &[f32] {
         let (start, n) = self.range(at, width);
+        note(|t| t.read += n);
         // SAFETY: tiles own disjoint rows of every slot, and calls of a tile run one after another on one thread;
         // a kernel never asks twice for a slot that it writes (the recorder gives each role its own slot, and
         // kernels that work in place ask once).
@@ -48,11 +50,13 @@ impl Tile<'_> {
     #[allow(clippy::mut_from_ref)] // see `read`
     pub fn write(&self, at: u32, width: usize) -> &mut [f32] {
         let (start, n) = self.range(at, width);
+        note(|t| t.written += n);
         // SAFETY: as in `read`.
         unsafe { self.acts.slice_mut(start, n) }
     }
     /// `n` parameters from `at`.
     pub fn param(&self, at: u32, n: usize) -> &[f32] {
+        note(|t| t.params += n);
         &self.params[at as usize..at as usize + n]
     }
     /// Whether row `i` of the tile exists (the last tile may be ragged).
@@ -63,4 +67,34 @@ impl Tile<'_> {
     pub fn batch_row(&self, i: usize) -> u32 {
         self.run.row0 + (self.row0 + i) as u32
     }
+}
+
+/// Floats that calls asked for while they were watched. What a call changes in place counts as written, once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Of slots, to read.
+    pub read: usize,
+    /// Of slots, to write.
+    pub written: usize,
+    /// Of parameters.
+    pub params: usize,
+}
+
+thread_local! {
+    // One load and a branch in each access while nobody watches.
+    static WATCH: Cell<Option<Touched>> = const { Cell::new(None) };
+}
+
+fn note(add: impl FnOnce(&mut Touched)) {
+    if let Some(mut touched) = WATCH.get() {
+        add(&mut touched);
+        WATCH.set(Some(touched));
+    }
+}
+
+/// What the calls that `f` makes on this thread touch: for tables of plans.
+pub fn watch(f: impl FnOnce()) -> Touched {
+    WATCH.set(Some(Touched::default()));
+    f();
+    WATCH.take().unwrap_or_default()
 }

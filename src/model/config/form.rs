@@ -261,7 +261,7 @@ impl Default for FlowConfig {
             blocks: 6,
             transform: TransformKind::Spline,
             bins: 8,
-            bound: 3.0,
+            bound: 5.0,
             hidden: vec![],
             activation: Activation::Relu,
             residual: false,

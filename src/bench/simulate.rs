@@ -1,0 +1,89 @@
+//! Simulations a second of a model: prior, simulator, support transform and standardisation, as in a training step.
+use serde::{Deserialize, Serialize};
+
+use super::table::significant;
+use super::timing::{Spread, measure};
+use super::workload::Workload;
+use crate::data::source;
+use crate::error::Result;
+use crate::runtime::Device;
+use crate::runtime::exec::Weights;
+use crate::runtime::recorder::Recorder;
+use crate::runtime::state::RunArgs;
+
+/// Simulations of a pass.
+const ROWS: usize = 16_384;
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The model.
+    pub model: String,
+    /// Parameters of a simulation.
+    pub theta_dim: usize,
+    /// Data values of a simulation.
+    pub x_dim: usize,
+    /// Time of a pass of 16,384 simulations, seconds.
+    pub seconds: Spread,
+    /// At the median.
+    pub simulations_per_second: f64,
+}
+
+/// Measures passes of simulations on a device, all threads, for about `seconds`.
+///
+/// # Errors
+/// As [`Workload::open`] and [`super::workload::Opened::train_plan`].
+pub fn measure_simulate(workload: &Workload, device: &Device, seconds: f64) -> Result<Row> {
+    // The network plays no part: the smallest will do.
+    let w = workload.resized(Some(1), Some(4))?.open()?;
+    w.train_plan(device)?;
+    let (d, c) = w.network.dims();
+    let mut r = Recorder::new();
+    let (u, x, meta) = (r.slot(d), r.slot(c), r.slot(4));
+    source::online(&mut r, w.network.host(), u, x, meta);
+    let mut exec = w.executor(device)?;
+    let id = exec.prepare(r.finish("simulate", w.network.table.clone(), meta), ROWS)?;
+    let run = RunArgs { rows: ROWS as u32, batch: ROWS as u32, draws: 1, ..RunArgs::default() };
+    let spread = measure(seconds, 0.02, |n| {
+        for _ in 0..n {
+            exec.run(id, &run, Weights::Current)?;
+        }
+        // waits for the device
+        exec.read(id, meta, 1, 4).map(drop)
+    })?;
+    Ok(Row {
+        model: workload.name.clone(),
+        theta_dim: d,
+        x_dim: c,
+        seconds: spread,
+        simulations_per_second: ROWS as f64 * spread.per_second(),
+    })
+}
+
+/// Columns of [`cells`].
+pub const HEADER: [&str; 5] =
+    ["model", "parameters", "data", "16,384 simulations (p10 - p90)", "simulations/s"];
+
+/// A row of the table.
+pub fn cells(r: &Row) -> Vec<String> {
+    vec![
+        r.model.clone(),
+        r.theta_dim.to_string(),
+        r.x_dim.to_string(),
+        r.seconds.text(),
+        significant(r.simulations_per_second),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simulations_are_counted() {
+        let r = measure_simulate(&Workload::find("two-moons").unwrap(), &Device::Cpu, 0.0).unwrap();
+        assert_eq!((r.theta_dim, r.x_dim), (2, 2));
+        assert!((r.simulations_per_second * r.seconds.median - ROWS as f64).abs() < 1e-3);
+        assert_eq!(cells(&r).len(), HEADER.len());
+    }
+}

@@ -1,0 +1,211 @@
+//! Time of a training step with the simulator inside.
+use serde::{Deserialize, Serialize};
+
+use super::ceiling::{SHAPES, gemm_gflops};
+use super::counts::{calls, totals};
+use super::machine::{forget_peak_memory, peak_memory};
+use super::table::{bytes, percent, significant, whole};
+use super::timing::{Spread, measure};
+use super::workload::{CHUNK_ROWS, Workload};
+use crate::error::{Error, Result};
+use crate::optim;
+use crate::runtime::Device;
+use crate::runtime::cpu_exec::tile_rows;
+use crate::runtime::exec::Executor;
+use crate::runtime::gpu_exec::GpuExec;
+use crate::runtime::launches::launches;
+use crate::runtime::wgsl::TILE;
+
+/// Length of a sample: the end of the steps is waited for once a sample, which costs a GPU more than a CPU.
+const SAMPLE: [f64; 2] = [0.03, 0.2];
+/// Time for the ceiling beside each measurement.
+const CEILING_SECONDS: f64 = 0.15;
+/// Steps recorded for the host's part of a step.
+const ENCODED: usize = 64;
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The workload.
+    pub workload: String,
+    /// Coupling blocks.
+    pub blocks: usize,
+    /// Widths of the hidden layers of a conditioner.
+    pub hidden: Vec<usize>,
+    /// Rows of a step.
+    pub batch: usize,
+    /// Parameters that the loss depends on.
+    pub parameters: usize,
+    /// Time of a step, seconds.
+    pub seconds: Spread,
+    /// At the median.
+    pub steps_per_second: f64,
+    /// At the median.
+    pub rows_per_second: f64,
+    /// Useful arithmetic: 6 FLOPs a parameter and row, as the peers count it.
+    pub gflops: f64,
+    /// All arithmetic of the plan: padding and element-wise functions too.
+    pub plan_gflops: f64,
+    /// Matrix products alone, measured just before and after, GFLOP/s; none on a GPU.
+    pub ceiling_gflops: Option<f64>,
+    /// `gflops / ceiling_gflops`.
+    pub share: Option<f64>,
+    /// Launches of a step: dispatches on a GPU, fork-joins on the CPU.
+    pub launches: usize,
+    /// Barriers between the calls of the row program that a workgroup passes; 0 on the CPU.
+    pub barriers: usize,
+    /// Bytes that the calls of a step read and write, counted, not measured; caches serve most of them.
+    pub bytes: u64,
+    /// Most resident memory of the process during this measurement, bytes.
+    pub peak_memory: Option<u64>,
+    /// Time in which the host records a step for a GPU, seconds.
+    pub host_seconds: Option<f64>,
+    /// Loss of the last step, nats: a check that something was learned.
+    pub loss: f32,
+}
+
+/// Measures steps of `batch` rows for about `seconds`. `on_first`: called once when the first step is done.
+///
+/// # Errors
+/// As [`Workload::open`]; [`Error::Training`] where the loss is not finite.
+pub fn measure_step(
+    workload: &Workload,
+    device: &Device,
+    batch: usize,
+    seconds: f64,
+    on_first: &mut dyn FnMut(),
+) -> Result<Row> {
+    forget_peak_memory();
+    let w = workload.open()?;
+    let (mut exec, id) = w.trainer(device, batch)?;
+    let args = w.step_args();
+    let mut loss = f32::NAN;
+    let mut train = |n: usize| -> Result<()> {
+        exec.train(id, &args, batch, n, 0)?;
+        loss = exec.logs()?.last().map_or(f32::NAN, |log| log.loss);
+        Ok(())
+    };
+    train(1)?;
+    on_first();
+    let ceiling = || device.is_cpu().then(|| gemm_gflops(SHAPES[0], CEILING_SECONDS));
+    let before = ceiling();
+    let spread = measure(seconds, SAMPLE[usize::from(!device.is_cpu())], train)?;
+    if !loss.is_finite() {
+        return Err(Error::Training {
+            step: 0,
+            problem: format!("expected a finite loss, found {loss}"),
+            hint: "Measure a model that trains: `couplet train` shows its loss".into(),
+        });
+    }
+    let peak_memory = peak_memory();
+    let ceiling_gflops = before.zip(ceiling()).map(|(a, b)| a.max(b));
+    let plan = w.train_plan(device)?;
+    let (d, c) = w.network.dims();
+    let counted = calls(&plan, d + c);
+    let tile = if device.is_cpu() { tile_rows(batch) } else { TILE };
+    let t = totals(&plan, &counted, batch, tile);
+    let chunks = batch.div_ceil(CHUNK_ROWS);
+    let gflops = 6e-9 * (w.parameters() * batch) as f64 / spread.median;
+    let launched = launches(&plan, batch, CHUNK_ROWS).map_err(|e| Error::config("plan", e, "Report it"))?.0;
+    let barriers = launched.iter().map(|l| l.times * l.barriers).sum();
+    Ok(Row {
+        workload: workload.name.clone(),
+        blocks: w.model.config.flow.blocks,
+        hidden: w.model.config.flow.hidden.clone(),
+        batch,
+        parameters: w.parameters(),
+        seconds: spread,
+        steps_per_second: spread.per_second(),
+        rows_per_second: batch as f64 * spread.per_second(),
+        gflops,
+        plan_gflops: 1e-9 * t.flops as f64 / spread.median,
+        ceiling_gflops,
+        share: ceiling_gflops.map(|most| gflops / most),
+        launches: 2 * chunks + 1,
+        barriers: if device.is_cpu() { 0 } else { barriers },
+        bytes: t.bytes(),
+        peak_memory,
+        host_seconds: host_seconds(workload, device, batch)?,
+        loss,
+    })
+}
+
+/// Time in which the host records one step; none on the CPU.
+fn host_seconds(workload: &Workload, device: &Device, batch: usize) -> Result<Option<f64>> {
+    let Device::Gpu(gpu) = device else { return Ok(None) };
+    let w = workload.open()?;
+    let mut exec = GpuExec::new(gpu.clone(), w.network.table.clone(), &optim::STEP)?;
+    let id = exec.prepare(w.train_plan(device)?, batch.min(CHUNK_ROWS))?;
+    let spread = measure(0.1, 0.0, |_| exec.encode_only(id, batch, ENCODED))?;
+    Ok(Some(spread.median / ENCODED as f64))
+}
+
+/// Columns of [`cells`].
+pub const HEADER: [&str; 14] = [
+    "workload",
+    "blocks",
+    "width",
+    "batch",
+    "step (p10 - p90)",
+    "steps/s",
+    "rows/s",
+    "GFLOP/s",
+    "of ceiling",
+    "launches",
+    "barriers",
+    "bytes",
+    "peak memory",
+    "host/step",
+];
+
+/// A row of the table.
+pub fn cells(r: &Row) -> Vec<String> {
+    let widths: Vec<String> = r.hidden.iter().map(ToString::to_string).collect();
+    vec![
+        r.workload.clone(),
+        r.blocks.to_string(),
+        widths.join("x"),
+        whole(r.batch),
+        r.seconds.text(),
+        significant(r.steps_per_second),
+        significant(r.rows_per_second),
+        significant(r.gflops),
+        r.share.map_or("-".into(), percent),
+        r.launches.to_string(),
+        r.barriers.to_string(),
+        bytes(r.bytes),
+        r.peak_memory.map_or("-".into(), bytes),
+        r.host_seconds.map_or("-".into(), |s| format!("{} us", significant(1e6 * s))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_measured_and_its_numbers_agree() {
+        let w = Workload::find("w").unwrap().resized(Some(1), Some(16)).unwrap();
+        let mut first = 0;
+        let r = measure_step(&w, &Device::Cpu, 32, 0.0, &mut || first += 1).unwrap();
+        assert_eq!((first, r.batch, r.blocks, r.launches, r.barriers), (1, 32, 1, 3, 0));
+        let parameters = 2 * (3 * 16 + 16 + 16 * 16 + 16 + 2 * 16 + 2);
+        assert_eq!(r.parameters, parameters);
+        assert!((r.rows_per_second / r.steps_per_second - 32.0).abs() < 1e-6);
+        let flops = r.gflops * 1e9 * r.seconds.median;
+        assert!((flops / (6 * 32 * parameters) as f64 - 1.0).abs() < 1e-9);
+        let share = r.share.unwrap();
+        assert!((share * r.ceiling_gflops.unwrap() - r.gflops).abs() < 1e-9 && share > 0.0);
+        assert!(r.loss.is_finite() && r.bytes > 0 && r.host_seconds.is_none());
+        assert_eq!(cells(&r).len(), HEADER.len());
+        let json = serde_json::to_string(&r).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&json).unwrap(), r);
+    }
+
+    #[test]
+    fn a_batch_beyond_the_chunk_has_more_launches() {
+        let w = Workload::find("w").unwrap().resized(Some(1), Some(4)).unwrap();
+        let r = measure_step(&w, &Device::Cpu, CHUNK_ROWS + 1, 0.0, &mut || ()).unwrap();
+        assert_eq!(r.launches, 5);
+    }
+}

@@ -1,0 +1,220 @@
+//! What is measured: the reference workloads W and Ws, or any model.
+//!
+//! W is what a hand-written JAX program of the same size trains (`benches/peers/jax_scan.py`): two-moons simulated inside the
+//! step, 6 two-way affine blocks with conditioners of 2 x 128 silu, no dropout, clip 1.5, Adam; 207,384 parameters. Ws is the
+//! same with splines of 10 bins. Against Couplet's own defaults W lacks ActNorm, the linear skip and weight decay. Against the
+//! JAX program it does more: the support transform of the uniform prior, standardisation, the moving average
+//! of the weights, and a mask for simulations that are not finite.
+use crate::data::standardise::Standardiser;
+use crate::error::{Error, Result};
+use crate::flow::TransformKind;
+use crate::model::definition::{Bad, STANDARDISE_STEP, standardised};
+use crate::model::network::{Network, Rows};
+use crate::model::{Config, Model};
+use crate::optim;
+use crate::runtime::Device;
+use crate::runtime::exec::{Executor, PlanId, Snapshot};
+use crate::runtime::params::Param;
+use crate::runtime::plan::Plan;
+use crate::runtime::state::StepArgs;
+
+/// Rows whose slots are held at a time in training; larger batches go in chunks, as in `couplet train`.
+pub const CHUNK_ROWS: usize = 1024;
+/// Simulations that standardise, as in `couplet train`.
+const STANDARDISE: usize = 10_000;
+/// Pairs that ActNorm starts from.
+const HELD_OUT: usize = 2_048;
+
+const W: &str = r#"
+simulator.builtin = "two-moons"
+[[parameter]]
+names = ["theta_1", "theta_2"]
+prior = "uniform(-1, 1)"
+[flow]
+blocks = 6
+transform = "affine"
+bins = 10
+hidden = [128, 128]
+activation = "silu"
+linear_skip = false
+dropout = 0.0
+permutation = "reversal"
+actnorm = false
+[train]
+weight_decay = 0.0
+lr = 5e-4
+clip = 1.5
+steps = 1000000
+"#;
+
+/// A model to measure.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// `w`, `ws`, or the name or path of a model.
+    pub name: String,
+    /// The resolved model file.
+    pub config: Config,
+}
+
+impl Workload {
+    /// The workload of this name: `w`, `ws`, a built-in model, or the path of a model file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there is no such model, or it has no simulator.
+    pub fn find(name: &str) -> Result<Self> {
+        let mut config = match name.to_lowercase().as_str() {
+            "w" => Config::from_toml(W, "workload w")?,
+            "ws" => Config::from_toml(&W.replace("\"affine\"", "\"spline\""), "workload ws")?,
+            _ => Config::find(name)?,
+        };
+        config.settle();
+        Ok(Self { name: name.into(), config })
+    }
+
+    /// The same with so many blocks, and conditioners whose hidden layers all have this width.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what a model file may not say either.
+    pub fn resized(&self, blocks: Option<usize>, width: Option<usize>) -> Result<Self> {
+        let mut config = self.config.clone();
+        if let Some(blocks) = blocks {
+            config.flow.blocks = blocks;
+        }
+        if let Some(width) = width {
+            config.flow.hidden.iter_mut().for_each(|w| *w = width);
+        }
+        Ok(Self { name: self.name.clone(), config: config.checked("the command line")? })
+    }
+
+    /// Everything that is ready before the first step: moments, network, first weights.
+    ///
+    /// # Errors
+    /// As [`Model::from_config`] and [`Model::simulator`].
+    pub fn open(&self) -> Result<Opened> {
+        let model = Model::from_config(self.config.clone())?;
+        let (d, c, seed) = (model.theta_dim(), model.x_dim()?, model.config.train.seed);
+        let pairs = model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?;
+        let standardiser = model.standardiser(&pairs)?;
+        let host = model.host(standardiser.clone());
+        let network = Network::new(&model.flow_shape()?, host.clone(), seed);
+        let (rows, _) = standardised(&host, &pairs, d, c, Bad::LeftOut);
+        let start = network.initial(seed, &rows[..(HELD_OUT * (d + c)).min(rows.len())])?;
+        Ok(Opened { model, standardiser, network, start })
+    }
+}
+
+/// A workload that is ready to run.
+pub struct Opened {
+    /// The model.
+    pub model: Model,
+    /// Moments of its simulations.
+    pub standardiser: Standardiser,
+    /// Its network.
+    pub network: Network,
+    /// First weights.
+    pub start: Snapshot,
+}
+
+impl Opened {
+    /// Parameters that the loss depends on: without ActNorm where there is none, and without outputs of conditioners that
+    /// only fill a vector.
+    pub fn parameters(&self) -> usize {
+        let (shape, d) = (&self.network.flow.shape, self.network.dims().0);
+        let outputs = match shape.transform {
+            TransformKind::Affine => 2,
+            TransformKind::Spline { bins, .. } => 3 * bins - 1,
+        };
+        let count = |p: &Param| match p.name.strip_prefix("flow.") {
+            Some(name) if name.contains(".actnorm.") && !shape.actnorm => 0,
+            Some(name) if name.contains(".output.") || name.contains(".skip.") => {
+                let coordinates = if name.contains(".first.") { d / 2 } else { d - d / 2 };
+                p.rows * outputs * coordinates
+            }
+            _ => p.rows * p.cols,
+        };
+        self.network.table.entries.iter().map(count).sum()
+    }
+    /// The plan of a training step with the simulator inside.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the simulator cannot run on this device.
+    pub fn train_plan(&self, device: &Device) -> Result<Plan> {
+        let simulator = self.model.simulator()?;
+        if !device.is_cpu() && simulator.wgsl().is_none() {
+            let problem = format!("expected a simulator that runs on a GPU, found `{}`", simulator.name());
+            return Err(Error::config("model", problem, "Measure it with --device cpu"));
+        }
+        Ok(self.network.train_plan(Rows::Online))
+    }
+    /// An executor with the first weights.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if memory does not suffice.
+    pub fn executor(&self, device: &Device) -> Result<Box<dyn Executor>> {
+        let mut exec = device.executor(self.network.table.clone(), &optim::STEP)?;
+        exec.restore(&self.start)?;
+        Ok(exec)
+    }
+    /// An executor that is ready to train in batches of `batch` rows, and its plan.
+    ///
+    /// # Errors
+    /// As [`Opened::train_plan`] and [`Opened::executor`].
+    pub fn trainer(&self, device: &Device, batch: usize) -> Result<(Box<dyn Executor>, PlanId)> {
+        let mut exec = self.executor(device)?;
+        let plan = exec.prepare(self.train_plan(device)?, batch.min(CHUNK_ROWS))?;
+        Ok((exec, plan))
+    }
+    /// Hyper-parameters of its steps, with a schedule too long to end.
+    pub fn step_args(&self) -> StepArgs {
+        let t = &self.model.config.train;
+        StepArgs {
+            lr: t.lr.unwrap_or(5e-4) as f32,
+            warmup: 100.0,
+            total: 1e9,
+            cosine: 1.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            decay: t.weight_decay as f32,
+            clip: t.clip as f32,
+            ema: if t.ema { 0.999 } else { 0.0 },
+            ..StepArgs::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w_has_the_size_of_the_peers() {
+        let w = Workload::find("W").unwrap();
+        assert_eq!(w.open().unwrap().parameters(), 207_384);
+        // 29 outputs for a coordinate instead of 2: 129 weights and biases each, 12 conditioners
+        let ws = Workload::find("ws").unwrap();
+        assert_eq!(ws.open().unwrap().parameters(), 207_384 + 12 * 129 * 27);
+        let small = w.resized(Some(2), Some(32)).unwrap();
+        assert_eq!((small.config.flow.blocks, small.config.flow.hidden.as_slice()), (2, &[32, 32][..]));
+        assert_eq!(small.open().unwrap().parameters(), 4 * (3 * 32 + 32 + 32 * 32 + 32 + 2 * 32 + 2));
+    }
+
+    #[test]
+    fn a_model_without_padding_counts_whole() {
+        // 10 parameters: halves of 5, for which each output layer stores 2 x 8; ActNorm and the linear skip are there
+        let w = Workload::find("gaussian-linear").unwrap().resized(Some(1), Some(8)).unwrap();
+        let (half, hidden) = (5, 8);
+        let outputs = half * 2;
+        let inputs = half + 10;
+        let net = inputs * hidden + hidden + hidden * hidden + hidden + (hidden + 1 + inputs) * outputs;
+        assert_eq!(w.open().unwrap().parameters(), 2 * net + 2 * 10);
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        assert!(Workload::find("two-mons").unwrap_err().to_string().contains("two-moons"));
+        let w = Workload::find("w").unwrap();
+        assert!(w.resized(Some(65), None).unwrap_err().to_string().contains("flow.blocks"));
+        assert!(w.resized(None, Some(3)).unwrap_err().to_string().contains("flow.hidden"));
+    }
+}
