@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::timing::Spread;
-use crate::layers::gemm::gemm;
+use crate::layers::gemm::{Start, gemm};
 
 /// Shapes `(m, k, n)` of the products: that of a conditioner's hidden layer at batch 256, and larger ones.
 pub const SHAPES: [(usize, usize, usize); 3] = [(256, 128, 128), (256, 256, 256), (512, 512, 512)];
@@ -26,7 +26,7 @@ pub fn gemm_gflops((m, k, n): (usize, usize, usize), seconds: f64) -> f64 {
     let rates = rayon::broadcast(|_| {
         let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
         let mut c = vec![0.0f32; m * n];
-        let mut product = || gemm(m, n, k, black_box(&a), k, 1, black_box(&b), n, &mut c, n, false);
+        let mut product = || gemm(m, n, k, black_box(&a), k, 1, black_box(&b), n, &mut c, n, Start::Zero);
         product();
         // The median of short stretches, as the steps it is compared with: what a busy machine takes from one, it takes
         // from the other too.

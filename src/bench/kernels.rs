@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::model::definition::VALIDATION_STEP;
 use crate::optim;
 use crate::runtime::Device;
-use crate::runtime::cpu_exec::TILE_ROWS;
+use crate::runtime::cpu_exec::SMALL_TILE;
 use crate::runtime::exec::{Executor, PlanId};
 use crate::runtime::gpu_exec::GpuExec;
 use crate::runtime::memory::Shared;
@@ -80,10 +80,10 @@ pub fn measure_kernels(
     };
     let (d, c) = w.network.dims();
     let groups = grouped(&calls(&plan, d + c));
-    let x = w.model.simulate(1, VALIDATION_STEP, TILE_ROWS)?.x;
+    let x = w.model.simulate(1, VALIDATION_STEP, SMALL_TILE)?.x;
     let table = data_rows(&w.standardiser, &x, c);
     let (rows, tile, times) = match device {
-        Device::Cpu => (TILE_ROWS, TILE_ROWS, on_cpu(&w, &plan, &table, seconds)),
+        Device::Cpu => (SMALL_TILE, SMALL_TILE, on_cpu(&w, &plan, &table, seconds)),
         Device::Gpu(gpu) => {
             let mut exec = GpuExec::new(gpu.clone(), w.network.table.clone(), &optim::STEP)?;
             exec.restore(&w.start)?;
@@ -120,9 +120,9 @@ fn grouped(counts: &[CallCount]) -> Vec<Group> {
 
 /// Times of every call, call by call: passes of one tile through the plan.
 fn on_cpu(w: &Opened, plan: &Plan, table: &[f32], seconds: f64) -> Vec<Vec<f64>> {
-    let rows = TILE_ROWS as u32;
+    let rows = SMALL_TILE as u32;
     let run = RunArgs { rows, pad: rows, batch: rows, draws: 1, ..RunArgs::default() };
-    let acts = Shared::new(plan.quads as usize * 4 * TILE_ROWS);
+    let acts = Shared::new(plan.quads as usize * 4 * SMALL_TILE);
     let mut params = w.start.params.clone();
     params.resize(2 * plan.params.len, 0.0);
     plan.params.transpose_all(&mut params);
@@ -133,7 +133,7 @@ fn on_cpu(w: &Opened, plan: &Plan, table: &[f32], seconds: f64) -> Vec<Vec<f64>>
         let state = State { step: pass, ..State::new(1) };
         let tile = Tile {
             row0: 0,
-            rows: TILE_ROWS,
+            rows: SMALL_TILE,
             run: &run,
             state: &state,
             acts: &acts,
@@ -164,7 +164,7 @@ fn on_gpu(
     seconds: f64,
 ) -> Result<Vec<Vec<f64>>> {
     let n = batch as u32;
-    let run = RunArgs { rows: n, batch: n, draws: n.div_ceil(TILE_ROWS as u32), ..RunArgs::default() };
+    let run = RunArgs { rows: n, batch: n, draws: n.div_ceil(SMALL_TILE as u32), ..RunArgs::default() };
     let calls = groups.iter().flat_map(|g| &g.members).max().map_or(0, |last| last + 1);
     let mut times = vec![vec![]; calls];
     for group in groups {

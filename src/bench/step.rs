@@ -10,7 +10,7 @@ use super::workload::{CHUNK_ROWS, Workload};
 use crate::error::{Error, Result};
 use crate::optim;
 use crate::runtime::Device;
-use crate::runtime::cpu_exec::TILE_ROWS;
+use crate::runtime::cpu_exec::tile_rows;
 use crate::runtime::exec::{Executor, Weights};
 use crate::runtime::gpu_exec::GpuExec;
 use crate::runtime::launches::launches;
@@ -113,7 +113,7 @@ pub fn measure_step(
     let plan = w.train_plan(device)?;
     let (d, c) = w.network.dims();
     let counted = calls(&plan, d + c);
-    let tile = if device.is_cpu() { TILE_ROWS } else { TILE };
+    let tile = if device.is_cpu() { tile_rows(batch) } else { TILE };
     let t = totals(&plan, &counted, batch, tile);
     let chunks = batch.div_ceil(CHUNK_ROWS);
     let gflops = 6e-9 * (w.parameters() * batch) as f64 / spread.median;

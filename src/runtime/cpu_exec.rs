@@ -17,10 +17,15 @@ use std::sync::Arc;
 
 /// Rows of a tile: whole register blocks of the product. Where every thread still gets a tile, large ones: each tile reads all weights
 /// once, and those outgrow the second-level cache. A row's bits do not depend on its tile.
-const SMALL_TILE: usize = 16;
+pub const SMALL_TILE: usize = 16;
 const LARGE_TILE: usize = 32;
 /// Rows of a matrix in one gradient part or update part.
 const PART_ROWS: usize = 32;
+
+/// Rows of a tile where a launch has so many rows.
+pub fn tile_rows(rows: usize) -> usize {
+    if rows >= LARGE_TILE * rayon::current_num_threads() { LARGE_TILE } else { SMALL_TILE }
+}
 
 struct Prepared {
     plan: Plan,
@@ -125,8 +130,7 @@ impl CpuExec {
 
 /// Runs calls of a plan over all tiles.
 fn rows(p: &Prepared, run: &RunArgs, state: &State, params: &[f32], range: std::ops::Range<usize>) {
-    let large = run.rows as usize >= LARGE_TILE * rayon::current_num_threads();
-    let size = if large { LARGE_TILE } else { SMALL_TILE };
+    let size = tile_rows(run.rows as usize);
     let tiles = (run.rows as usize).div_ceil(size);
     let calls: &[Call] = &p.plan.calls[range];
     (0..tiles).into_par_iter().with_max_len(1).for_each(|t| {
@@ -184,10 +188,12 @@ impl Executor for CpuExec {
         steps: usize,
         first_step: u32,
     ) -> Result<()> {
-        self.logs.reserve(steps);
-        // On a thread of the pool from the start: from outside, each of a step's fork-joins would be queued, which allocates,
-        // and wake this thread at its end.
-        rayon::scope(|_| (0..steps).for_each(|_| self.train_step(plan, step, batch, first_step)));
+        // From inside the pool a fork-join costs no wake-up of the caller, and there are three in a step.
+        rayon::scope(|_| {
+            for _ in 0..steps {
+                self.train_step(plan, step, batch, first_step);
+            }
+        });
         Ok(())
     }
     fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {
