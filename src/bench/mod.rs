@@ -1,4 +1,5 @@
-//! Comparisons: with published results (`sbibm`), and of speed (everything else).
+//! Comparisons: with published results (`sbibm`, `bayesflow2020`), and of speed (everything else).
+pub mod bayesflow2020;
 pub mod ceiling;
 pub mod counts;
 pub mod kernels;

@@ -20,6 +20,8 @@ pub enum DataTransform {
     Log1p,
     /// `asinh((x - median) / (IQR / 1.349))`
     Asinh,
+    /// `ln(x + 0.001)`; x below 0 counts as 0
+    LogMilli,
 }
 
 impl DataTransform {
@@ -36,6 +38,13 @@ impl DataTransform {
                     x
                 } else {
                     log_(x.clamp(1e-30, 3e38))
+                }
+            }
+            Self::LogMilli => {
+                if x.is_nan() {
+                    x
+                } else {
+                    log_(x.clamp(0.0, 3e38) + 1e-3)
                 }
             }
             Self::Log1p => log1p_(x.abs().min(3e38)).copysign(x),

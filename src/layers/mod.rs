@@ -3,3 +3,4 @@ pub mod activation;
 pub mod dense;
 pub mod gemm;
 pub mod mlp;
+mod simd;

@@ -19,6 +19,8 @@ pub const TEST: u32 = 7;
 pub const SPLIT: u32 = 8;
 /// Reference points of the TARP diagnostic.
 pub const TARP: u32 = 9;
+/// Matrices that are constants of a model.
+pub const MATRIX: u32 = 32;
 
 /// All streams with their names.
 pub const ALL: &[(&str, u32)] = &[
@@ -31,6 +33,7 @@ pub const ALL: &[(&str, u32)] = &[
     ("test", TEST),
     ("split", SPLIT),
     ("tarp", TARP),
+    ("matrix", MATRIX),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! `couplet bench`: speed, and comparisons with published results; one file per sub-command.
+mod bayesflow2020;
 mod c2st;
 mod kernels;
 mod ratios;
@@ -45,6 +46,8 @@ enum What {
     C2st(c2st::Args),
     /// C2ST of the sbibm tasks against their reference posteriors
     Sbibm(sbibm::Args),
+    /// Recovery and calibration of the models of Radev et al. 2020, beside the published numbers
+    Bayesflow2020(bayesflow2020::Args),
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
@@ -57,6 +60,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         What::C2st(args) => c2st::run(args, out),
         What::Simulate(args) => simulate::run(args, out),
         What::Sbibm(args) => sbibm::run(args, out),
+        What::Bayesflow2020(args) => bayesflow2020::run(args, out),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The model file: its form, its keys and their limits, its reading, its enumerations, the text of a prior.
 mod choice;
 mod form;
+mod joint;
 mod line;
 mod prior;
 mod read;
