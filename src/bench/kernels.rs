@@ -137,6 +137,7 @@ fn on_cpu(w: &Opened, plan: &Plan, table: &[f32], seconds: f64) -> Vec<Vec<f64>>
             run: &run,
             state: &state,
             acts: &acts,
+            wide: None,
             params: &params,
             consts: &plan.consts,
             table,

@@ -163,6 +163,11 @@ impl Executor for GpuExec {
     fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()> {
         self.plans[plan.0].set_table(&self.gpu, table)
     }
+    fn share_table(&mut self, from: PlanId, to: PlanId) -> Result<()> {
+        let table = self.plans[from.0].table.clone();
+        self.plans[to.0].use_table(table);
+        Ok(())
+    }
     fn set_index(&mut self, plan: PlanId, index: &[u32]) -> Result<()> {
         self.plans[plan.0].set_index(&self.gpu, index)
     }

@@ -69,7 +69,8 @@ pub struct GpuPlan {
     module: RowModule,
     program: wgpu::Buffer,
     consts: wgpu::Buffer,
-    table: wgpu::Buffer,
+    /// Data rows.
+    pub table: wgpu::Buffer,
     index: wgpu::Buffer,
     rows: Arc<Pipeline>,
     run_args: wgpu::Buffer,
@@ -130,6 +131,11 @@ impl GpuPlan {
             self.unbind();
         }
         Ok(())
+    }
+    /// Uses a table that another plan has.
+    pub fn use_table(&mut self, table: wgpu::Buffer) {
+        self.table = table;
+        self.unbind();
     }
     /// Replaces the rows' order.
     pub fn set_index(&mut self, gpu: &Gpu, values: &[u32]) -> Result<()> {
@@ -299,10 +305,10 @@ impl Training {
         let grad = gpu.pipeline("optim/weight_grad", &grad_source, &pipeline::GRAD)?;
         let update = gpu.pipeline("optim/adamw", &update_source, &pipeline::UPDATE)?;
         let records = jobs::grad_records(plan);
-        let grad_groups = jobs::workgroups(&records);
+        let grad_groups = jobs::grad_groups(&records);
         let norm_part = gpu.buffer("partial norms", 4 * grad_groups)?;
         let updates = jobs::update_records(&plan.params, grad_groups - 1);
-        let update_groups = jobs::workgroups(&updates) - 1;
+        let update_groups = jobs::update_groups(&updates);
         if grad_groups.max(update_groups) > MOST_GROUPS {
             let problem = format!("{} parameters need more than {MOST_GROUPS} workgroups", plan.params.len);
             return Err(gpu.error(problem, "Use a smaller network, or --device cpu"));
