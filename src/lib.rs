@@ -20,6 +20,7 @@ pub mod rng;
 pub mod sim;
 pub mod data;
 pub mod layers;
+pub mod summary;
 pub mod flow;
 pub mod optim;
 pub mod kernels;

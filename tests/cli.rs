@@ -85,10 +85,10 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn models_lists_the_eight_and_prints_one() {
+fn models_lists_all_and_prints_each() {
     let folder = folder();
     let list = done(folder.path(), &["models"]);
-    assert_eq!(list.lines().count(), 8, "{list}");
+    assert_eq!(list.lines().count(), couplet::sim::BUILTIN.len(), "{list}");
     for line in list.lines() {
         let name = line.split_whitespace().next().unwrap();
         let model = done(folder.path(), &["models", name]);

@@ -2,7 +2,7 @@
 //
 // 0  run        uniform     rows, pad, row0, batch
 // 1  args       uniform     schedule
-// 2  jobs       read        8 words a workgroup: x | x quads | delta | delta quads | out (vec4) | k0 | j0 | kind
+// 2  jobs       read        20 words a workgroup, as struct Job: sizes and places in quads
 // 3  acts       read        slots
 // 4  grad       read_write  overwritten by a batch's first chunk, added to by the others
 // 5  norm_part  read_write  one a workgroup: sum of squares after adding
@@ -23,7 +23,11 @@
 var<workgroup> one: array<vec4f, 256>;
 var<workgroup> two: array<vec4f, 256>;
 
-struct Job { x: u32, x_quads: u32, delta: u32, d_quads: u32, out: u32, k0: u32, j0: u32, kind: u32 }
+struct Job {
+    x: u32, x_quads: u32, delta: u32, d_quads: u32, out: u32, k0: u32, j0: u32, kind: u32,
+    // quads of a row in the slots; items of a row, and where item (o, i) stands: first + o outer + i inner
+    x_row: u32, d_row: u32, outer: u32, inner: u32, x_items: vec3u, d_items: vec3u,
+}
 // Kinds, as in runtime/jobs.rs: a square, column sums, a strip along the columns, one along the rows, the bookkeeping.
 const TILE32: u32 = 0u;
 const SUMS: u32 = 1u;
@@ -50,27 +54,40 @@ fn store(i: u32, value: vec4f) -> f32 {
     return dot(g, g);
 }
 
+// Quad at which item r of all rows begins
+fn place(at: u32, width: u32, job: Job, items: vec3u, r: u32) -> u32 {
+    let n = job.outer * job.inner;
+    if (n == 1u) { return at * run.pad + r * width + items.x; }
+    let i = r % n;
+    return at * run.pad + (r / n) * width + items.x + (i / job.inner) * items.y + (i % job.inner) * items.z;
+}
+fn x_place(job: Job, r: u32) -> u32 {
+    return place(job.x, job.x_row, job, job.x_items, r);
+}
+fn d_place(job: Job, r: u32) -> u32 {
+    return place(job.delta, job.d_row, job, job.d_items, r);
+}
+
 fn square_tile(job: Job, t: u32) -> f32 {
     let row_of = t / 8u;
     let x_from = job.k0 + t % 8u;
     let d_from = job.j0 + t % 8u;
     let x_inside = x_from < job.x_quads;
     let d_inside = d_from < job.d_quads;
-    let x_at = job.x * run.pad + x_from;
-    let d_at = job.delta * run.pad + d_from;
+    let total = run.rows * job.outer * job.inner;
     let slice = t / 64u;
     let place = t % 64u;
     let k = place / 8u;
     let j = place % 8u;
     var x = vec4f();
     var d = vec4f();
-    if (x_inside && row_of < run.rows) { x = acts[x_at + row_of * job.x_quads]; }
-    if (d_inside && row_of < run.rows) { d = acts[d_at + row_of * job.d_quads]; }
+    if (x_inside && row_of < total) { x = acts[x_place(job, row_of) + x_from]; }
+    if (d_inside && row_of < total) { d = acts[d_place(job, row_of) + d_from]; }
     var g0 = vec4f();
     var g1 = vec4f();
     var g2 = vec4f();
     var g3 = vec4f();
-    for (var row0 = 0u; row0 < run.rows; row0 += 32u) {
+    for (var row0 = 0u; row0 < total; row0 += 32u) {
         one[t] = x;
         two[t] = d;
         workgroupBarrier();
@@ -78,8 +95,8 @@ fn square_tile(job: Job, t: u32) -> f32 {
         let row = row0 + 32u + row_of;
         x = vec4f();
         d = vec4f();
-        if (x_inside && row < run.rows) { x = acts[x_at + row * job.x_quads]; }
-        if (d_inside && row < run.rows) { d = acts[d_at + row * job.d_quads]; }
+        if (x_inside && row < total) { x = acts[x_place(job, row) + x_from]; }
+        if (d_inside && row < total) { d = acts[d_place(job, row) + d_from]; }
         for (var r = 64u * slice; r < 64u * slice + 64u; r += 32u) {
             let x0 = one[r + k];
             let d0 = two[r + j];
@@ -142,18 +159,17 @@ fn strip(job: Job, t: u32) -> f32 {
     let k = job.k0 + select(0u, t % 32u, along_k);
     let j = job.j0 + select(t % 32u, 0u, along_k);
     let inside = j < job.d_quads && (column_sums || k < job.x_quads);
-    let x_at = job.x * run.pad + k;
-    let d_at = job.delta * run.pad + j;
+    let total = run.rows * job.outer * job.inner;
     var g0 = vec4f();
     var g1 = vec4f();
     var g2 = vec4f();
     var g3 = vec4f();
     if (inside && column_sums) {
-        for (var row = t / 32u; row < run.rows; row += 8u) { g0 += acts[d_at + row * job.d_quads]; }
+        for (var row = t / 32u; row < total; row += 8u) { g0 += acts[d_place(job, row) + j]; }
     } else if (inside) {
-        for (var row = t / 32u; row < run.rows; row += 8u) {
-            let x = acts[x_at + row * job.x_quads];
-            let d = acts[d_at + row * job.d_quads];
+        for (var row = t / 32u; row < total; row += 8u) {
+            let x = acts[x_place(job, row) + k];
+            let d = acts[d_place(job, row) + j];
             g0 += x.x * d;
             g1 += x.y * d;
             g2 += x.z * d;
@@ -208,8 +224,12 @@ fn bookkeeping(meta_slot: u32, t: u32) {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
-    let at = 8u * group.x;
-    let job = Job(jobs[at], jobs[at + 1u], jobs[at + 2u], jobs[at + 3u], jobs[at + 4u], jobs[at + 5u], jobs[at + 6u], jobs[at + 7u]);
+    let at = 20u * group.x;
+    let job = Job(
+        jobs[at], jobs[at + 1u], jobs[at + 2u], jobs[at + 3u], jobs[at + 4u], jobs[at + 5u], jobs[at + 6u], jobs[at + 7u],
+        jobs[at + 8u], jobs[at + 9u], jobs[at + 10u], jobs[at + 11u], vec3u(jobs[at + 12u], jobs[at + 13u], jobs[at + 14u]),
+        vec3u(jobs[at + 15u], jobs[at + 16u], jobs[at + 17u]),
+    );
     if (job.kind == META) {
         bookkeeping(job.delta, t);
         return;

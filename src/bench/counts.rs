@@ -64,6 +64,7 @@ pub fn calls(plan: &Plan, row_floats: usize) -> Vec<CallCount> {
         run: &run,
         state: &state,
         acts: &acts,
+        wide: None,
         params: &params,
         consts: &plan.consts,
         table: &table,

@@ -68,6 +68,11 @@ impl Inputs {
             table[8 * 7 + 2] = f32::NAN;
             table[8 * 9 + 6] = f32::INFINITY;
         }
+        if def.name == "data/gather_items" {
+            // rows of 8: three parameters, the number of items, two items of two values
+            (0..TABLE / 8).for_each(|i| table[8 * i + 3] = (i % 3) as f32);
+            table[8 * 7 + 4] = f32::NAN;
+        }
         let mut rng = Rng::new(4, streams::TEST, 0, 0);
         let mut index: Vec<u32> = (0..TABLE).map(|_| rng.next_u32() % (TABLE as u32 / 8)).collect();
         // the second row of this step is a bad one
@@ -91,6 +96,7 @@ impl Inputs {
                 run: &self.run,
                 state: &self.state,
                 acts: &acts,
+                wide: None,
                 params: &self.params,
                 consts: &plan.consts,
                 table: &self.table,
@@ -131,7 +137,12 @@ pub fn compare(gpu: &Arc<Gpu>, def: &'static KernelDef, rows: usize) -> Result<W
     begin().map_err(named)?;
     let mut worst = Worst { error: 0.0, at: 0, cpu: 0.0, gpu: 0.0 };
     for call in 0..plan.calls.len() {
-        let before = noise(10 + call as u32, plan.quads as usize * 4 * exec.capacity(id), 1.5);
+        let mut before = noise(10 + call as u32, plan.quads as usize * 4 * exec.capacity(id), 1.5);
+        for slot in &plan.counts {
+            let start = slot.at as usize * 4 * exec.capacity(id);
+            let rows = before[start..][..4 * exec.capacity(id)].chunks_exact_mut(4);
+            rows.enumerate().for_each(|(r, count)| count[0] = ((5 * r + 1) % 7) as f32);
+        }
         let after = inputs.twin(&plan, call, &before);
         let device_before = sentinels(&before, &after, |slots| inputs.twin(&plan, call, slots));
         let mut run = || -> OurResult<Vec<f32>> {

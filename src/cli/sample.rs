@@ -11,6 +11,7 @@ use crate::data::atomic::write_atomic;
 use crate::data::bundle::Bundle;
 use crate::data::draws::{Draws, Format};
 use crate::data::observed::read_observed;
+use crate::data::observed_sets::read_sets;
 use crate::data::summary::{summarize, table};
 use crate::diag::certificate::Certificate;
 use crate::diag::check::LEVELS;
@@ -40,9 +41,13 @@ pub(super) struct Args {
     /// Run folder
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Observed data, one data set per row: csv, npy or npz
+    /// Observed data: csv, npy or npz with one data set per row; of data sets with many items csv with one item per row
+    /// (see --set-column), npy or npz of shape (n, items, F), or a folder of csv files
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
+    /// Column of a csv file that says which data set an item belongs to
+    #[arg(long, value_name = "NAME")]
+    set_column: Option<String>,
     /// Draws for each data set
     #[arg(short, value_name = "N", value_parser = size, default_value = "1000")]
     n: usize,
@@ -90,7 +95,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     }
     let model = posterior.model();
     let names = model.parameter_names().to_vec();
-    let observed = read_observed(&args.data, model.x_dim()?)?;
+    let shape = model.shape()?;
+    let observed = match (&args.set_column, shape.is_vector()) {
+        (Some(_), true) => {
+            bail!("--set-column is for data sets of many items; this model's data are vectors")
+        }
+        (None, true) => read_observed(&args.data, model.x_dim()?)?,
+        (column, false) => read_sets(&args.data, &shape, column.as_deref())?,
+    };
     let values = args.n.checked_mul(observed.sets).and_then(|v| v.checked_mul(names.len()));
     if values.is_none_or(|v| v > MAX_VALUES) {
         bail!(

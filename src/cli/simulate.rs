@@ -52,8 +52,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     };
     let n = args.n as usize;
     let pairs = model.simulate(seed, 0, n)?;
+    let shape = model.shape()?;
+    let x_shape: Vec<usize> =
+        if shape.is_vector() { vec![n, c] } else { vec![n, shape.items().1, shape.features()] };
     write_atomic(&path, |file| {
-        write_pairs(file, &[("theta.npy", d, &pairs.theta), ("x.npy", c, &pairs.x)], n)
+        write_pairs(file, &[("theta.npy", &[n, d], &pairs.theta), ("x.npy", &x_shape, &pairs.x)])
     })?;
     writeln!(
         out,
@@ -62,24 +65,26 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         args.model,
         path.display()
     )?;
-    let bad = pairs.x.chunks_exact(c.max(1)).filter(|row| row.iter().any(|v| !v.is_finite())).count() as u64;
+    // NaN only ends a data set of many items.
+    let wrong = |v: &f32| if shape.is_vector() { !v.is_finite() } else { v.is_infinite() };
+    let bad = pairs.x.chunks_exact(c.max(1)).filter(|row| row.iter().any(wrong)).count() as u64;
     if bad > 0 {
         writeln!(out, "{} of them are not finite", grouped(bad))?;
     }
     Ok(Outcome::Done)
 }
 
-/// An npz archive of arrays of `n` rows; stored, not deflated, as random numbers hardly shrink.
-fn write_pairs(file: &mut (impl Write + Seek), arrays: &[(&str, usize, &[f32])], n: usize) -> io::Result<()> {
+/// An npz archive of arrays (name, shape, values); stored, not deflated, as random numbers hardly shrink.
+fn write_pairs(file: &mut (impl Write + Seek), arrays: &[(&str, &[usize], &[f32])]) -> io::Result<()> {
     let mut zip = ZipWriter::new(file);
-    for (name, columns, values) in arrays {
+    for (name, shape, values) in arrays {
         let large = values.len() as u64 * 4 + 4096 > u64::from(u32::MAX);
         let options = SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Stored)
             .last_modified_time(zip::DateTime::default())
             .large_file(large);
         zip.start_file(*name, options)?;
-        npy::write_f32(&mut zip, &[n, *columns], values)?;
+        npy::write_f32(&mut zip, shape, values)?;
     }
     zip.finish()?;
     Ok(())

@@ -191,7 +191,7 @@ fn online_cpu(tile: &Tile, call: &Call) {
 }
 
 /// Sets a row's metadata; replaces the inputs of a row that does not count.
-fn begin(tile: &Tile, r: usize, good: bool, u: &mut [f32], x: &mut [f32], m: &mut [f32]) {
+pub(super) fn begin(tile: &Tile, r: usize, good: bool, u: &mut [f32], x: &mut [f32], m: &mut [f32]) {
     let exists = tile.exists(r);
     let counts = exists && good;
     if !counts {

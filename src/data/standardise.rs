@@ -80,30 +80,45 @@ impl Standardiser {
     /// Moments of `n` pairs: `u0 (n, d)`, `x (n, c)`. Rows with a non-finite value are left out.
     pub fn fit(transform: DataTransform, u0: &[f32], x: &[f32], d: usize, c: usize) -> Self {
         let n = u0.len() / d.max(1);
-        let good: Vec<usize> = (0..n)
-            .filter(|&i| {
-                u0[i * d..(i + 1) * d].iter().chain(&x[i * c..(i + 1) * c]).all(|&v| is_finite_bits(v))
-            })
-            .collect();
+        let finite = |v: &[f32]| v.iter().all(|&v| is_finite_bits(v));
+        let good: Vec<usize> =
+            (0..n).filter(|&i| finite(&u0[i * d..(i + 1) * d]) && finite(&x[i * c..(i + 1) * c])).collect();
         let mut s = Self { transform, ..Self::default() };
+        s.fit_u(u0, d, &good);
+        s.fit_x(x, c, &good);
+        s
+    }
+    /// Moments of `u0 (n, d)` and of items `x (m, f)`, each by itself. Rows and items with a non-finite value are left out.
+    pub fn fit_items(transform: DataTransform, u0: &[f32], x: &[f32], d: usize, f: usize) -> Self {
+        let good = |v: &[f32], width: usize| -> Vec<usize> {
+            let rows = v.chunks_exact(width).enumerate();
+            rows.filter(|(_, row)| row.iter().all(|&v| is_finite_bits(v))).map(|(i, _)| i).collect()
+        };
+        let mut s = Self { transform, ..Self::default() };
+        s.fit_u(u0, d, &good(u0, d));
+        s.fit_x(x, f, &good(x, f));
+        s
+    }
+    fn fit_u(&mut self, u0: &[f32], d: usize, good: &[usize]) {
         for j in 0..d {
             let (m, sd) = moments(good.iter().map(|&i| u0[i * d + j]));
-            s.u_mean.push(m);
-            s.u_sd.push(sd);
+            self.u_mean.push(m);
+            self.u_sd.push(sd);
         }
+    }
+    fn fit_x(&mut self, x: &[f32], c: usize, good: &[usize]) {
         for j in 0..c {
-            let (center, inv) = if transform == DataTransform::Asinh {
+            let (center, inv) = if self.transform == DataTransform::Asinh {
                 spread(good.iter().map(|&i| x[i * c + j]).collect())
             } else {
                 (0.0, 1.0)
             };
-            let (m, sd) = moments(good.iter().map(|&i| transform.apply(x[i * c + j], center, inv)));
-            s.x_center.push(center);
-            s.x_inv_scale.push(inv);
-            s.x_mean.push(m);
-            s.x_sd.push(sd);
+            let (m, sd) = moments(good.iter().map(|&i| self.transform.apply(x[i * c + j], center, inv)));
+            self.x_center.push(center);
+            self.x_inv_scale.push(inv);
+            self.x_mean.push(m);
+            self.x_sd.push(sd);
         }
-        s
     }
     /// One row of data as the network sees it; false when a value is not finite.
     pub fn standardise_x(&self, x: &[f32], out: &mut [f32]) -> bool {

@@ -86,7 +86,8 @@ pub struct Examination {
 pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Examination> {
     let (d, c) = (model.theta_dim(), model.x_dim()?);
     let pairs = model.simulate(size.seed, CHECK_STEP, size.sets)?;
-    let (theta, x) = finite(&pairs.theta, &pairs.x, d, c);
+    let vector = model.shape()?.is_vector();
+    let (theta, x) = finite(&pairs.theta, &pairs.x, d, c, vector);
     let sets = theta.len() / d;
     if sets == 0 {
         return Err(Error::config(
@@ -127,21 +128,24 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
                 None => hpd = None,
             }
         }
-        let replicates = REPLICATES.min(size.draws);
-        let simulated =
-            Replicates::new(posterior, model, &sets_of(replicates), replicates, first, size.seed)?;
-        let fresh =
-            Replicates::new(posterior, model, &theta[first * d..(first + count) * d], 1, first, size.seed)?;
+        let n = REPLICATES.min(size.draws);
+        let again = |theta: &[f32], n| {
+            vector.then(|| Replicates::new(posterior, model, theta, n, first, size.seed)).transpose()
+        };
+        let simulated = again(&sets_of(n), n)?;
+        let fresh = again(&theta[first * d..(first + count) * d], 1)?;
         for set in 0..count {
-            let observed = &summaries[(first + set) * width..][..width];
-            let (own, new) = (simulated.summaries_of(set), fresh.summaries_of(set));
-            predictive.push(predictive_rank(observed, new, own, first + set, size.seed));
+            if let (Some(own), Some(new)) = (&simulated, &fresh) {
+                let observed = &summaries[(first + set) * width..][..width];
+                let (own, new) = (own.summaries_of(set), new.summaries_of(set));
+                predictive.push(predictive_rank(observed, new, own, first + set, size.seed));
+            }
             if shown.len() < SHOWN {
                 shown.push(Shown {
                     truth: theta[(first + set) * d..][..d].to_vec(),
                     draws: draws[set * size.draws * d..][..size.draws.min(SHOWN_DRAWS) * d].to_vec(),
                     x: own_x[set * c..][..c].to_vec(),
-                    replicates: simulated.data_of(set).to_vec(),
+                    replicates: simulated.as_ref().map_or(vec![], |r| r.data_of(set).to_vec()),
                 });
             }
         }
@@ -150,7 +154,7 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
     let evidence = Evidence {
         summaries: Some(Summaries { values: &summaries, width }),
         hpd: hpd.filter(|ranks| ranks.len() == sets).map(|ranks| (ranks, densities)),
-        predictive: Some((predictive, REPLICATES.min(size.draws))),
+        predictive: vector.then(|| (predictive, REPLICATES.min(size.draws))),
         information,
     };
     let (report, kept) = judge(model.parameter_names(), &prior_sd, stream, evidence)?;
@@ -170,22 +174,24 @@ pub fn prior_draws(prior: &Prior, seed: u64) -> Vec<f32> {
 /// Data simulated from posterior draws of the first `sets` data sets, `(m, C)` each, m at most 200; empty without a
 /// simulator. Simulations that are not finite are left out.
 pub fn replicates(model: &Model, draws: &Draws, sets: usize, seed: u64) -> Result<Vec<Vec<f32>>> {
-    let Some(simulator) = &model.simulator else { return Ok(vec![]) };
+    let vector = model.shape()?.is_vector();
+    // Replicates of the largest size say nothing about data sets of other sizes.
+    let Some(simulator) = model.simulator.as_ref().filter(|_| vector) else { return Ok(vec![]) };
     let (d, c) = simulator.dims();
     let of = |set: usize| {
         let theta = &draws.set(set)[..draws.n.min(OBSERVED_REPLICATES) * d];
         let mut x = vec![0.0; theta.len() / d * c];
         simulator.simulate(seed, REPLICATE_STEP, (set * OBSERVED_REPLICATES) as u32, theta, &mut x);
-        finite(theta, &x, d, c).1
+        finite(theta, &x, d, c, vector).1
     };
     Ok((0..draws.sets.min(sets)).map(of).collect())
 }
 
-/// The rows whose data are finite.
-fn finite(theta: &[f32], x: &[f32], d: usize, c: usize) -> (Vec<f32>, Vec<f32>) {
+/// The rows whose data are finite; NaN only ends a data set of many items.
+fn finite(theta: &[f32], x: &[f32], d: usize, c: usize, vector: bool) -> (Vec<f32>, Vec<f32>) {
     let (mut kept_theta, mut kept_x) = (Vec::new(), Vec::new());
     for (theta, x) in theta.chunks_exact(d).zip(x.chunks_exact(c)) {
-        if x.iter().all(|v| v.is_finite()) {
+        if x.iter().all(|v| v.is_finite() || (!vector && v.is_nan())) {
             kept_theta.extend_from_slice(theta);
             kept_x.extend_from_slice(x);
         }
@@ -273,7 +279,7 @@ impl Replicates {
 mod tests {
     #[test]
     fn rows_with_a_nan_are_left_out_with_their_parameters() {
-        let (theta, x) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2);
+        let (theta, x) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, true);
         assert_eq!((theta, x), (vec![1.0, 3.0], vec![1.0, 1.0, 3.0, 3.0]));
     }
 }

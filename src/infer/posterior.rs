@@ -2,8 +2,10 @@
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
 use crate::infer::ood::{Familiarity, Reference};
-use crate::model::definition::{Bad, Model, Pairs, standardised};
+use crate::model::definition::Model;
 use crate::model::network::Network;
+use crate::model::ragged::push_items;
+use crate::model::summaries::Summaries;
 use crate::model::weights::Weights as File;
 use crate::optim;
 use crate::runtime::device::Device;
@@ -12,6 +14,7 @@ use crate::runtime::params::ParamTable;
 use crate::runtime::plan::meta;
 use crate::runtime::state::{RunArgs, State};
 use crate::runtime::tile::Slot;
+use crate::sim::DataShape;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -36,6 +39,7 @@ struct Engine {
     theta: Slot,
     loss: PlanId,
     meta: Slot,
+    summaries: Option<Summaries>,
 }
 
 impl Posterior {
@@ -61,7 +65,8 @@ impl Posterior {
             second: zeros,
             state: State::new(0),
         })?;
-        let engine = Mutex::new(Engine { exec, sample, theta, loss, meta });
+        let summaries = network.summary.as_ref().map(Summaries::new);
+        let engine = Mutex::new(Engine { exec, sample, theta, loss, meta, summaries });
         Ok(Self { model, network, standardiser, device, engine, reference: None })
     }
 
@@ -78,9 +83,10 @@ impl Posterior {
         let w = File::load(&file)?;
         let mut model = Model::from_config(w.config.clone())?;
         let standardiser = crate::model::moments::load_moments(&w, &model.config)?;
-        model.config.data.features.get_or_insert(standardiser.x_mean.len());
-        let network =
-            Network::new(&model.flow_shape()?, model.host(standardiser.clone()), model.config.train.seed);
+        if model.shape().is_err() {
+            model.config.data.features.get_or_insert(standardiser.x_mean.len());
+        }
+        let network = model.network(standardiser.clone())?;
         let mut values = vec![0.0; network.table.len];
         for p in &network.table.entries {
             let shape = if p.matrix { vec![p.rows, p.cols] } else { vec![p.cols] };
@@ -126,38 +132,62 @@ impl Posterior {
         self.network.table.count()
     }
 
-    /// Standardised data sets; an error names the first value that is not finite.
-    fn condition(&self, x: &[f32]) -> Result<Vec<f32>> {
-        let c = self.standardiser.x_mean.len();
+    /// What the flow sees of the data sets, and how many there are; an error names the first value that is not finite.
+    fn condition(&self, x: &[f32]) -> Result<(Vec<f32>, usize)> {
+        let shape = self.model.shape()?;
+        let c = match shape {
+            DataShape::Vector { features } => features,
+            _ => shape.values(),
+        };
         if c == 0 || x.is_empty() || !x.len().is_multiple_of(c) {
             return Err(Error::input(
                 "data",
                 format!("whole data sets of {c} values"),
                 format!("{} values", x.len()),
-                "Give the data sets one after the other",
+                "Give the data sets one after the other, shorter ones ended by NaN",
             ));
+        }
+        let bad = |i: usize, row: &[f32], wrong: fn(f32) -> bool| {
+            let at = row.iter().position(|&v| wrong(v)).unwrap_or(0);
+            Error::input(
+                format!("data set {i}, value {at}"),
+                "a finite number",
+                format!("{}", row[at]),
+                "Remove the data set, or mend the value",
+            )
+        };
+        let sets = x.len() / c;
+        if !shape.is_vector() {
+            let mut table = vec![];
+            for (i, row) in x.chunks_exact(c).enumerate() {
+                match push_items(&self.standardiser, &shape, row, &mut table) {
+                    None => return Err(bad(i, row, f32::is_infinite)),
+                    Some(0) => {
+                        let (expected, found) = ("at least one item without missing values", "none");
+                        return Err(Error::input(format!("data set {i}"), expected, found, "Remove it"));
+                    }
+                    Some(_) => {}
+                }
+            }
+            let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
+            let Engine { exec, summaries, .. } = &mut *engine;
+            let Some(summaries) = summaries else { return Ok((vec![], sets)) };
+            return Ok((summaries.conditions(exec.as_mut(), &self.network, &table)?, sets));
         }
         let mut out = vec![0.0; x.len()];
         for (i, (row, to)) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)).enumerate() {
             if !self.standardiser.standardise_x(row, to) {
-                let at = row.iter().position(|v| !v.is_finite()).unwrap_or(0);
-                return Err(Error::input(
-                    format!("data set {i}, value {at}"),
-                    "a finite number",
-                    format!("{}", row[at]),
-                    "Remove the data set, or mend the value",
-                ));
+                return Err(bad(i, row, |v| !v.is_finite()));
             }
         }
-        Ok(out)
+        Ok((out, sets))
     }
 
-    /// `n` draws of theta for each data set: `x (sets, C)` to `(sets, n, D)`. Every draw lies inside the prior's support.
+    /// `n` draws of theta for each data set: `x (sets, C)`, or `(sets, most items, F)` with missing values NaN, to `(sets, n, D)`. Every draw lies inside the prior's support.
     /// Draw j of set i depends on (seed, i, j), the weights and the data set alone.
     pub fn sample(&self, x: &[f32], n: usize, seed: u64) -> Result<Vec<f32>> {
-        let condition = self.condition(x)?;
+        let (condition, sets) = self.condition(x)?;
         let (d, c) = self.network.dims();
-        let sets = x.len() / c;
         let mut out = Vec::with_capacity(sets * n * d);
         let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
         let Engine { exec, sample, theta, .. } = &mut *engine;
@@ -194,25 +224,26 @@ impl Posterior {
     /// prior's support.
     pub fn log_prob(&self, theta: &[f32], x: &[f32]) -> Result<Vec<f32>> {
         let (d, c) = self.network.dims();
-        self.condition(x)?;
-        if theta.len() / d != x.len() / c || !theta.len().is_multiple_of(d) {
+        let (condition, n) = self.condition(x)?;
+        if theta.len() / d != n || !theta.len().is_multiple_of(d) {
             return Err(Error::input(
                 "theta",
-                format!("{} rows of {d} values, one for each data set", x.len() / c),
+                format!("{n} rows of {d} values, one for each data set"),
                 format!("{} values", theta.len()),
                 "Repeat the data set for each theta",
             ));
         }
-        let n = x.len() / c;
         let wide: Vec<f64> = theta.iter().map(|&v| f64::from(v)).collect();
         let inside: Vec<bool> =
             wide.chunks_exact(d).map(|t| self.model.prior.log_prob(t).is_finite()).collect();
-        let mut pairs = Pairs::default();
+        let host = self.network.host();
+        let (mut rows, mut u, mut bad) = (vec![], vec![0.0; d], 0);
         for i in (0..n).filter(|&i| inside[i]) {
-            pairs.theta.extend_from_slice(&theta[i * d..(i + 1) * d]);
-            pairs.x.extend_from_slice(&x[i * c..(i + 1) * c]);
+            host.prior.to_unconstrained(&theta[i * d..(i + 1) * d], &mut u);
+            bad += usize::from(!host.standardiser.standardise_u(&mut u));
+            rows.extend_from_slice(&u);
+            rows.extend_from_slice(&condition[i * c..(i + 1) * c]);
         }
-        let (rows, bad) = standardised(self.network.host(), &pairs, d, c, Bad::LeftOut);
         if bad > 0 {
             return Err(Error::input(
                 "theta",
@@ -251,8 +282,8 @@ impl Posterior {
             .collect())
     }
 
-    /// The data as the network sees them: the summary of identity models is the standardised data set.
+    /// What the flow sees of each data set: `(sets, C)`, of identity models the standardised data set.
     pub fn summary(&self, x: &[f32]) -> Result<Vec<f32>> {
-        self.condition(x)
+        Ok(self.condition(x)?.0)
     }
 }

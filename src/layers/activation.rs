@@ -35,7 +35,7 @@ pub enum Activation {
 impl Activation {
     /// All of them, in the order of their numbers in the kernels.
     pub const ALL: [Self; 6] = [Self::Relu, Self::Elu, Self::Silu, Self::Gelu, Self::Tanh, Self::Mish];
-    fn number(self) -> usize {
+    pub(super) fn number(self) -> usize {
         self as usize
     }
 }
@@ -201,6 +201,37 @@ fn values_and_slopes<const A: usize>(post: &mut [f32], pre: &mut [f32]) {
         *post = act::<A>(x);
         *pre = slope::<A>(x);
     }
+}
+
+/// `post = act(pre)`, by the activation's number.
+pub(super) fn forward_values(number: usize, post: &mut [f32], pre: &[f32]) {
+    match number {
+        0 => values::<0>(post, pre),
+        1 => values::<1>(post, pre),
+        2 => values::<2>(post, pre),
+        3 => values::<3>(post, pre),
+        4 => values::<4>(post, pre),
+        _ => values::<5>(post, pre),
+    }
+}
+/// `pre <- d_post act'(pre)`, by the activation's number.
+pub(super) fn backward_values(number: usize, pre: &mut [f32], d_post: &[f32]) {
+    match number {
+        0 => deltas::<0>(pre, d_post),
+        1 => deltas::<1>(pre, d_post),
+        2 => deltas::<2>(pre, d_post),
+        3 => deltas::<3>(pre, d_post),
+        4 => deltas::<4>(pre, d_post),
+        _ => deltas::<5>(pre, d_post),
+    }
+}
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn deltas<const A: usize>(pre: &mut [f32], d_post: &[f32]) {
+    pre.iter_mut().zip(d_post).for_each(|(pre, d)| *pre = d * slope::<A>(*pre));
 }
 
 fn forward_cpu(tile: &Tile, call: &Call) {

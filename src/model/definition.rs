@@ -1,13 +1,20 @@
 //! A model as a program holds it: the resolved file, the prior, the simulator.
 use crate::data::observed::read_table;
+use crate::data::observed_sets::read_pairs;
 use crate::data::source::{self, Host};
 use crate::data::standardise::{DataTransform, Standardiser};
 use crate::error::{Error, Result};
 use crate::flow::{FlowShape, Permutation, TransformKind};
 use crate::layers::activation::Activation;
 use crate::layers::mlp::MlpShape;
-use crate::model::config::{self, Config};
-use crate::sim::{self, Prior, Simulator};
+use crate::layers::recurrent::Cell;
+use crate::model::config::{self, Config, data};
+use crate::model::network::Network;
+use crate::model::ragged;
+use crate::sim::{self, DataShape, Prior, Simulator};
+use crate::summary::series::Walk;
+use crate::summary::transformer::Look;
+use crate::summary::{self, SummaryShape};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,9 +77,30 @@ impl Model {
                 "Give the simulator and the prior the same parameters",
             ));
         }
-        self.config.data.features = Some(simulator.dims().1);
+        let shape = data::narrowed(simulator.shape(), &self.config.data.size).map_err(|problem| {
+            Error::config("data.size", problem, "Remove it, or keep to the simulator's range")
+        })?;
+        if self.config.simulator.builtin.is_none() {
+            self.config.data.declare(&shape);
+        }
+        // What was chosen before the data were known is chosen anew.
+        if !shape.is_vector() && self.config.summary.kind == Some(config::SummaryKind::Identity) {
+            self.config.summary.kind = None;
+        }
+        self.config = self.config.checked("the simulator")?;
         self.simulator = Some(simulator);
         Ok(self)
+    }
+    /// Shape of the data, where it is known: from the simulator or from `[data]`.
+    pub fn shape(&self) -> Result<DataShape> {
+        let known = match &self.simulator {
+            Some(s) => data::narrowed(s.shape(), &self.config.data.size).ok(),
+            None => self.config.data.declared(),
+        };
+        known.ok_or_else(|| {
+            let hint = "Write `features = C` under `[data]`";
+            Error::config("data.features", "expected the length of a data vector, found nothing", hint)
+        })
     }
     /// Names of the parameters, in order.
     pub fn parameter_names(&self) -> &[String] {
@@ -82,17 +110,22 @@ impl Model {
     pub fn theta_dim(&self) -> usize {
         self.prior.dim()
     }
-    /// Length of a data vector C, where it is known: from the simulator or `data.features`.
+    /// Values C of a data set, where they are known; of the largest data set where sizes differ.
     pub fn x_dim(&self) -> Result<usize> {
-        let known = self.simulator.as_ref().map(|s| s.dims().1).or(self.config.data.features);
-        known.ok_or_else(|| {
-            let hint = "Write `features = C` under `[data]`";
-            Error::config("data.features", "expected the length of a data vector, found nothing", hint)
-        })
+        match self.shape()? {
+            DataShape::Vector { features } => Ok(features),
+            shape => Ok(shape.values()),
+        }
     }
-    /// `n` pairs from prior and simulator: a pure function of (seed, step).
+    /// `n` pairs from prior and simulator: a pure function of (seed, step). Data sets of fewer items than the largest end in
+    /// NaN; one whose simulation is not finite begins with infinity.
     pub fn simulate(&self, seed: u64, step: u32, n: usize) -> Result<Pairs> {
         let simulator = self.simulator()?;
+        let shape = self.shape()?;
+        if !shape.is_vector() {
+            let (theta, x) = ragged::simulate(&self.prior, simulator.as_ref(), &shape, seed, step, n, None);
+            return Ok(Pairs { theta, x });
+        }
         let ((theta, _), x) = source::pairs(&self.prior, simulator.as_ref(), seed, step, n);
         Ok(Pairs { theta, x })
     }
@@ -109,7 +142,11 @@ impl Model {
     /// The fixed table of offline training: simulated, or read from the dataset.
     pub fn table(&self, seed: u64, n: Option<usize>) -> Result<Pairs> {
         if let Some(path) = &self.config.simulator.dataset {
-            let t = read_table(path, self.theta_dim(), self.x_dim()?)?;
+            let shape = self.shape()?;
+            let t = match shape.is_vector() {
+                true => read_table(path, self.theta_dim(), self.x_dim()?)?,
+                false => read_pairs(path, self.theta_dim(), &shape)?,
+            };
             let rows = n.unwrap_or(t.rows);
             if rows > t.rows {
                 return Err(Error::data(
@@ -130,26 +167,59 @@ impl Model {
         for (t, u) in pairs.theta.chunks_exact(d).zip(u0.chunks_exact_mut(d)) {
             self.prior.to_unconstrained(t, u);
         }
-        Ok(Standardiser::fit(data_transform(&self.config), &u0, &pairs.x, d, c))
+        let (transform, shape) = (data_transform(&self.config), self.shape()?);
+        if !shape.is_vector() {
+            return Ok(Standardiser::fit_items(transform, &u0, &pairs.x, d, shape.features()));
+        }
+        Ok(Standardiser::fit(transform, &u0, &pairs.x, d, c))
     }
     /// What a network of this model needs from the host.
     pub fn host(&self, standardiser: Standardiser) -> Arc<Host> {
         Arc::new(Host { prior: self.prior.clone(), simulator: self.simulator.clone(), standardiser })
     }
+    /// The summary network that the configuration describes; none for vectors.
+    pub fn summary_shape(&self) -> Result<Option<SummaryShape>> {
+        let s = &self.config.summary;
+        let (layers, heads) = (s.modules.unwrap_or(2), s.heads.unwrap_or(4));
+        let kind = match s.kind.unwrap_or(config::SummaryKind::Identity) {
+            config::SummaryKind::Identity => return Ok(None),
+            config::SummaryKind::DeepSet => summary::Kind::DeepSet,
+            config::SummaryKind::SetTransformer => summary::Kind::Attention(Look::Induced, heads),
+            config::SummaryKind::Transformer => {
+                let look = if s.time_stamps { Look::Stamps } else { Look::Places };
+                summary::Kind::Attention(look, heads)
+            }
+            config::SummaryKind::Lstm => summary::Kind::Series(0, Walk::Cell(Cell::Lstm, s.bidirectional)),
+            config::SummaryKind::Gru => summary::Kind::Series(0, Walk::Cell(Cell::Gru, s.bidirectional)),
+            config::SummaryKind::Conv => summary::Kind::Series(layers, Walk::Pool),
+            config::SummaryKind::ConvGru => {
+                summary::Kind::Series(layers, Walk::Cell(Cell::Gru, s.bidirectional))
+            }
+            config::SummaryKind::ConvField => summary::Kind::Field(false),
+            config::SummaryKind::ResidualField => summary::Kind::Field(true),
+        };
+        Ok(Some(SummaryShape {
+            kind,
+            data: self.shape()?,
+            width: s.width.unwrap_or(64),
+            modules: layers,
+            outputs: s.outputs.unwrap_or(16),
+            activation: activation(s.activation),
+            dropout: s.dropout as f32,
+        }))
+    }
+    /// The network that the configuration describes, with first weights of none: [`Network::initial`] makes them.
+    pub fn network(&self, standardiser: Standardiser) -> Result<Network> {
+        let (flow, summary) = (self.flow_shape()?, self.summary_shape()?);
+        Ok(Network::with_summary(&flow, summary.as_ref(), self.host(standardiser), self.config.train.seed))
+    }
     /// The flow that the configuration describes.
     pub fn flow_shape(&self) -> Result<FlowShape> {
         let f = &self.config.flow;
-        let activation = match f.activation {
-            config::Activation::Relu => Activation::Relu,
-            config::Activation::Elu => Activation::Elu,
-            config::Activation::Silu => Activation::Silu,
-            config::Activation::Gelu => Activation::Gelu,
-            config::Activation::Tanh => Activation::Tanh,
-            config::Activation::Mish => Activation::Mish,
-        };
+        let activation = activation(f.activation);
         Ok(FlowShape {
             dim: self.theta_dim(),
-            condition: self.x_dim()?,
+            condition: self.summary_shape()?.map_or_else(|| self.x_dim(), |s| Ok(s.condition()))?,
             blocks: f.blocks,
             transform: match f.transform {
                 config::TransformKind::Affine => TransformKind::Affine,
@@ -173,6 +243,17 @@ impl Model {
             nu: (f.base == config::Base::StudentT).then(|| f.nu.unwrap_or(5.0) as f32),
             learn_nu: f.base == config::Base::StudentT && (f.learn_nu || f.nu.is_none()),
         })
+    }
+}
+
+fn activation(name: config::Activation) -> Activation {
+    match name {
+        config::Activation::Relu => Activation::Relu,
+        config::Activation::Elu => Activation::Elu,
+        config::Activation::Silu => Activation::Silu,
+        config::Activation::Gelu => Activation::Gelu,
+        config::Activation::Tanh => Activation::Tanh,
+        config::Activation::Mish => Activation::Mish,
     }
 }
 

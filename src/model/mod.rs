@@ -3,7 +3,9 @@ pub mod config;
 pub mod definition;
 pub mod moments;
 pub mod network;
+pub mod ragged;
 pub mod suggest;
+pub mod summaries;
 pub mod weights;
 
 pub use config::Config;

@@ -1,17 +1,23 @@
 //! The network of a model: declares all parameters and records the plans `train`, `loss` and `sample`.
+use crate::data::items::{self, ItemSource, Slots};
 use crate::data::source::{self, Host};
 use crate::error::Result;
 use crate::flow::actnorm::Halves;
 use crate::flow::{Flow, FlowShape, actnorm, base, split};
+use crate::layers::columns;
+use crate::layers::pool::Items;
+use crate::model::summaries::Summaries;
 use crate::optim;
 use crate::rng::{Rng, streams};
 use crate::runtime::cpu_exec::CpuExec;
 use crate::runtime::exec::{Executor, Snapshot};
-use crate::runtime::params::{Init, ParamTable};
+use crate::runtime::params::{Init, ParamTable, pad4};
 use crate::runtime::plan::Plan;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::state::{RunArgs, State};
 use crate::runtime::tile::Slot;
+use crate::sim::DataShape;
+use crate::summary::{Summary, SummaryShape};
 use std::sync::Arc;
 
 /// Where training rows come from.
@@ -21,6 +27,8 @@ pub enum Rows {
     Online,
     /// Taken from a table by an index.
     Indexed,
+    /// Items of the long data sets of a table, whose number of rows the index holds.
+    Pool,
 }
 
 /// A declared network with what its plans need from the host.
@@ -29,9 +37,19 @@ pub struct Network {
     pub table: Arc<ParamTable>,
     /// The flow.
     pub flow: Flow,
+    /// The summary network; none where the flow sees the data as they are.
+    pub summary: Option<Summary>,
     host: Arc<Host>,
     d: usize,
     c: usize,
+}
+
+/// A plan that summarises data sets, and the slot the summaries are in.
+pub struct SummaryPlan {
+    /// The plan.
+    pub plan: Plan,
+    /// Slot `(batch, C)`: what the flow is conditioned on.
+    pub condition: Slot,
 }
 
 /// A plan for sampling, and the slot its draws are in.
@@ -42,19 +60,34 @@ pub struct SamplePlan {
     pub theta: Slot,
 }
 
+/// Whether items count by their number (1), or all do (0).
+fn shrink(data: &DataShape) -> usize {
+    usize::from(!matches!(data, DataShape::Field { .. }))
+}
+
 impl Network {
-    /// Declares the parameters. `seed` fixes the permutations.
+    /// Declares the parameters of a flow on vectors. `seed` fixes the permutations.
     pub fn new(shape: &FlowShape, host: Arc<Host>, seed: u64) -> Self {
+        Self::with_summary(shape, None, host, seed)
+    }
+    /// Declares the parameters of a summary network and a flow on its outputs.
+    pub fn with_summary(
+        shape: &FlowShape,
+        summary: Option<&SummaryShape>,
+        host: Arc<Host>,
+        seed: u64,
+    ) -> Self {
         let mut table = ParamTable::default();
         let mut flow = Flow::declare(&mut table, shape, seed);
+        let summary = summary.map(|s| Summary::declare(&mut table, s));
         flow.set_table_len(table.len);
-        Self { table: Arc::new(table), flow, host, d: shape.dim, c: shape.condition }
+        Self { table: Arc::new(table), flow, summary, host, d: shape.dim, c: shape.condition }
     }
     /// What the plans' twins need.
     pub fn host(&self) -> &Arc<Host> {
         &self.host
     }
-    /// (D, C)
+    /// (D, C), C the length of what the flow sees
     pub fn dims(&self) -> (usize, usize) {
         (self.d, self.c)
     }
@@ -69,7 +102,7 @@ impl Network {
         let (row, x, meta) = (r.slot(self.d), r.slot(self.c), r.slot(4));
         match rows {
             Rows::Online => source::online(&mut r, &self.host, row, x, meta),
-            Rows::Indexed => source::gather(&mut r, self.d, self.c, row, x, meta, true),
+            _ => source::gather(&mut r, self.d, self.c, row, x, meta, true),
         }
         let u = Halves::new(&mut r, self.d);
         split::record(&mut r, row, u, false);
@@ -79,6 +112,74 @@ impl Network {
         base::loss(&mut r, self.flow.base, z, Some(d), meta.at);
         self.flow.backward(&mut r, &trace, self.condition(x), meta, d, None);
         r.finish("train", self.table.clone(), meta)
+    }
+
+    /// Records the source of a batch of at most `items` items a data set; the items.
+    fn source(
+        &self,
+        r: &mut Recorder,
+        summary: &Summary,
+        rows: Rows,
+        items: usize,
+        slots: (Slot, Slot),
+    ) -> Items {
+        let data = &summary.shape.data;
+        let (f, (least, most)) = (data.features(), data.items());
+        let (count, x) = (r.counts(), r.slot(items * pad4(f)));
+        let to = Slots { u: slots.0, x, meta: slots.1, count };
+        let source = ItemSource { d: self.d, features: f, items, pitch: most, least, most };
+        let size = summary.shape.size_moments();
+        match rows {
+            Rows::Online => items::online(r, &self.host, &source, to, size),
+            Rows::Indexed => items::gather(r, &source, to, true, size),
+            Rows::Pool => {
+                let ordered = !matches!(data, DataShape::Set { .. });
+                items::pool(r, &source, to, ordered, size);
+            }
+        }
+        Items { slot: x, width: pad4(f), n: items, count, shrink: shrink(data) }
+    }
+
+    /// Loss and all gradients of a batch of data sets of at most `items` items.
+    pub fn items_plan(&self, summary: &Summary, rows: Rows, items: usize) -> Plan {
+        let mut r = Recorder::new();
+        let (row, meta, h) = (r.slot(self.d), r.slot(4), r.slot(self.c));
+        // Simulators take many rows at a time.
+        r.begin_items(true);
+        let x = self.source(&mut r, summary, rows, items, (row, meta));
+        r.end_items();
+        r.begin_items(summary.is_coarse());
+        let (tape, y) = summary.forward(&mut r, &x, h, true);
+        r.end_items();
+        let u = Halves::new(&mut r, self.d);
+        split::record(&mut r, row, u, false);
+        let trace = self.flow.forward(&mut r, u, Some(h), meta, true);
+        let z = self.flow.output(u, &trace);
+        let (d, d_h) = (Halves::new(&mut r, self.d), r.slot(self.c));
+        base::loss(&mut r, self.flow.base, z, Some(d), meta.at);
+        columns::record(&mut r, (h, 0), (d_h, 0), 0, true);
+        self.flow.backward(&mut r, &trace, Some(h), meta, d, Some(d_h));
+        r.begin_items(summary.is_coarse());
+        tape.backward(&mut r, self.table.len, &y, d_h);
+        r.end_items();
+        r.finish("train", self.table.clone(), meta)
+    }
+
+    /// Summaries of the data sets of a table of rows `n | items`, of at most `items` items.
+    pub fn summary_plan(&self, summary: &Summary, items: usize) -> SummaryPlan {
+        let mut r = Recorder::new();
+        let data = &summary.shape.data;
+        let (none, meta, h) = (r.slot(4), r.slot(4), r.slot(self.c));
+        r.begin_items(summary.is_coarse());
+        let (count, x) = (r.counts(), r.slot(items * pad4(data.features())));
+        let source =
+            ItemSource { features: data.features(), items, pitch: data.items().1, ..ItemSource::default() };
+        let to = Slots { u: none, x, meta, count };
+        items::gather(&mut r, &source, to, false, summary.shape.size_moments());
+        let x = Items { slot: x, width: pad4(data.features()), n: items, count, shrink: shrink(data) };
+        summary.forward(&mut r, &x, h, false);
+        r.end_items();
+        SummaryPlan { plan: r.finish("summary", self.table.clone(), meta), condition: h }
     }
 
     /// Loss of each row of a table of standardised pairs `(u, x)`; nothing goes backward, no dropout.
@@ -106,8 +207,8 @@ impl Network {
     }
 
     /// First weights: random matrices (stream INIT), then ActNorm set block by block so that each block's output
-    /// has mean 0 and sd 1 on `pairs`, a table of standardised `(u, x)` rows. Always computed on the CPU, so every
-    /// device starts from the same bits.
+    /// has mean 0 and sd 1 on `pairs`, a table of standardised `(u, x)` rows, or `u | n | items` where there is a summary
+    /// network. Always computed on the CPU, so every device starts from the same bits.
     pub fn initial(&self, seed: u64, pairs: &[f32]) -> Result<Snapshot> {
         let n = self.table.len;
         let mut params = vec![0.0; n];
@@ -125,7 +226,15 @@ impl Network {
         let mut snapshot =
             Snapshot { params, average: vec![], first: vec![0.0; n], second: vec![0.0; n], state };
         if self.flow.shape.actnorm && !pairs.is_empty() {
-            self.init_actnorm(&mut snapshot, pairs)?;
+            let rows = match &self.summary {
+                None => pairs.to_vec(),
+                Some(summary) => {
+                    let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
+                    exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
+                    Summaries::new(summary).rows(&mut exec, self, pairs)?
+                }
+            };
+            self.init_actnorm(&mut snapshot, &rows)?;
         }
         snapshot.average = snapshot.params.clone();
         Ok(snapshot)

@@ -9,5 +9,7 @@ pub static STEP: StepKernels = StepKernels {
     grad_source: include_str!("../../shaders/optim/weight_grad.wgsl"),
     update_source: include_str!("../../shaders/optim/adamw.wgsl"),
     grad_cpu: weight_grad::part_cpu,
+    items_cpu: weight_grad::items_cpu,
+    squares_cpu: weight_grad::sum_of_squares,
     update_cpu: adamw::update_cpu,
 };

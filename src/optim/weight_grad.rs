@@ -5,7 +5,9 @@
 //! step's bookkeeping.
 use crate::layers::gemm::{Start, gemm};
 use crate::runtime::memory::Shared;
+use crate::runtime::plan::{GradJob, View};
 use crate::runtime::step::GradPart;
+use crate::runtime::tile::Tile;
 
 /// See [`crate::runtime::step::StepKernels::grad_cpu`].
 pub fn part_cpu(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &GradPart, add: bool) -> f64 {
@@ -35,7 +37,47 @@ pub fn part_cpu(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &Gr
     sum_of_squares(out)
 }
 
-fn sum_of_squares(x: &[f32]) -> f64 {
+/// See [`crate::runtime::step::StepKernels::items_cpu`].
+pub fn items_cpu(tile: &Tile, job: &GradJob, out: &mut [f32]) {
+    let (k, j, rows) = (job.k as usize, job.j as usize, tile.existing());
+    let [outer, inner] = job.items.map(|n| n as usize);
+    let (dv, xv) = (job.delta_view, job.x_view);
+    let delta = tile.read(job.delta.at, job.delta.width as usize);
+    let from = |v: View, width: u32, row: usize, o: usize| {
+        row * width as usize + v.first as usize + o * v.outer as usize
+    };
+    // Items of consecutive rows that stand side by side are one product.
+    let joined = |v: View, width: u32| outer == 1 && inner as u32 * v.inner == width && v.first == 0;
+    let one = job.count() == 1;
+    let all = (one && dv.first == 0 && xv.first == 0)
+        || joined(dv, job.delta.width) && job.x.is_none_or(|x| joined(xv, x.width));
+    let pieces = if all { 1 } else { rows * outer };
+    for piece in 0..pieces {
+        let (row, o) = (piece / outer.max(1), piece % outer.max(1));
+        let (depth, d_step) = match (all, one) {
+            (true, true) => (rows, job.delta.width as usize),
+            (true, false) => (rows * inner, dv.inner as usize),
+            _ => (inner, (dv.inner as usize).max(j)),
+        };
+        let d = &delta[if all { 0 } else { from(dv, job.delta.width, row, o) }..];
+        match job.x {
+            Some(slot) => {
+                let x = tile.read(slot.at, slot.width as usize);
+                let x = &x[if all { 0 } else { from(xv, slot.width, row, o) }..];
+                let x_step = if all && one { slot.width as usize } else { xv.inner as usize };
+                gemm(k, j, depth, x, 1, x_step, d, d_step, out, j, Start::Add);
+            }
+            None => {
+                for i in 0..depth {
+                    out.iter_mut().zip(&d[i * d_step..i * d_step + j]).for_each(|(g, d)| *g += d);
+                }
+            }
+        }
+    }
+}
+
+/// Sum of squares in eight interleaved sums.
+pub fn sum_of_squares(x: &[f32]) -> f64 {
     let mut sums = [0.0f64; 8];
     let chunks = x.chunks_exact(8);
     let rest = chunks.remainder();

@@ -24,6 +24,12 @@ pub const MATRIX: u32 = 32;
 
 /// Relabelled points of a permutation test. (Numbers in between are left for what training and data draw.)
 pub const DIAGNOSTIC: u32 = 40;
+/// Number of items of a batch's data sets.
+pub const SIZE: u32 = 10;
+/// Dropped units of items.
+pub const ITEM_DROPOUT: u32 = 11;
+/// Data sets of a resident pool, and which of their items are taken.
+pub const POOL: u32 = 12;
 
 /// All streams with their names.
 pub const ALL: &[(&str, u32)] = &[
@@ -38,6 +44,9 @@ pub const ALL: &[(&str, u32)] = &[
     ("tarp", TARP),
     ("diagnostic", DIAGNOSTIC),
     ("matrix", MATRIX),
+    ("size", SIZE),
+    ("item_dropout", ITEM_DROPOUT),
+    ("pool", POOL),
 ];
 
 #[cfg(test)]

@@ -3,37 +3,24 @@
 //!
 //! Bits do not depend on the number of threads: rows are independent, gradient parts are fixed by the plan, and
 //! partial sums are added in plan order.
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::runtime::cpu_plan::{CpuPlan, PART_ROWS};
 use crate::runtime::exec::{Executor, PlanId, Snapshot, StepLog, Weights};
-use crate::runtime::kernel::Call;
 use crate::runtime::memory::Shared;
 use crate::runtime::params::ParamTable;
 use crate::runtime::plan::{Plan, meta};
 use crate::runtime::state::{RunArgs, State, StepArgs};
-use crate::runtime::step::{Buffers, GradPart, StepKernels};
-use crate::runtime::tile::{Slot, Tile};
+use crate::runtime::step::{Buffers, StepKernels};
+use crate::runtime::tile::Slot;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Rows of a tile: whole register blocks of the product. Where every thread still gets a tile, large ones: each tile reads all weights
-/// once, and those outgrow the second-level cache. A row's bits do not depend on its tile.
-pub const SMALL_TILE: usize = 16;
-const LARGE_TILE: usize = 32;
-/// Rows of a matrix in one gradient part or update part.
-const PART_ROWS: usize = 32;
+/// Rows of a tile where there are few.
+pub const SMALL_TILE: usize = crate::runtime::cpu_plan::SMALL_BLOCK;
 
-/// Rows of a tile where a launch has so many rows.
+/// Rows of a tile of a plan of vectors where a launch has so many rows.
 pub fn tile_rows(rows: usize) -> usize {
-    if rows >= LARGE_TILE * rayon::current_num_threads() { LARGE_TILE } else { SMALL_TILE }
-}
-
-struct Prepared {
-    plan: Plan,
-    capacity: usize,
-    acts: Shared,
-    table: Vec<f32>,
-    index: Vec<u32>,
-    parts: Vec<GradPart>,
+    crate::runtime::cpu_plan::block_rows(rows)
 }
 
 /// See the module's doc.
@@ -42,7 +29,7 @@ pub struct CpuExec {
     kernels: &'static StepKernels,
     buffers: Buffers,
     state: State,
-    plans: Vec<Prepared>,
+    plans: Vec<CpuPlan>,
     logs: Vec<StepLog>,
     /// (parameter, first storage row, rows) of each update part.
     update_parts: Vec<(usize, usize, usize)>,
@@ -76,11 +63,11 @@ impl CpuExec {
     /// Runs calls `range` of a plan; for the initialisation of ActNorm, which looks between calls.
     pub fn run_calls(&mut self, plan: PlanId, run: &RunArgs, range: std::ops::Range<usize>) {
         let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
-        rows(&self.plans[plan.0], run, &self.state, weights, range);
+        self.plans[plan.0].rows(run, &self.state, weights, range, None);
     }
 
     fn train_step(&mut self, plan: PlanId, a: &StepArgs, batch: usize, first_step: u32) {
-        let p = &self.plans[plan.0];
+        let p = &mut self.plans[plan.0];
         let (mut loss, mut count, mut masked, mut square) = (0.0f64, 0.0f64, 0.0f32, 0.0f64);
         for row0 in (0..batch).step_by(p.capacity) {
             let n = p.capacity.min(batch - row0);
@@ -96,17 +83,16 @@ impl CpuExec {
             };
             // SAFETY: the parameters are only read until `update`.
             let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
-            rows(p, &run, &self.state, weights, 0..p.plan.calls.len());
-            let (acts, grad, kernels) = (&p.acts, &self.buffers.grad, self.kernels);
-            let squares: Vec<f64> = p
-                .parts
-                .par_iter()
-                .with_max_len(4)
-                .map(|part| (kernels.grad_cpu)(acts, p.capacity, n, grad, part, row0 > 0))
-                .collect();
-            square = squares.iter().sum(); // of the sums so far; the last chunk's count
+            p.rows(&run, &self.state, weights, 0..p.plan.calls.len(), Some(self.kernels));
+            let (acts, grad, kernels, pad) = (&p.acts, &self.buffers.grad, self.kernels, p.capacity);
+            p.parts.par_iter().zip(&mut p.squares).with_max_len(4).for_each(|(part, square)| {
+                *square = (kernels.grad_cpu)(acts, pad, n, grad, part, row0 > 0);
+            });
+            let on_items = p.sum_items(&run, kernels, grad, row0 > 0);
+            square = p.squares.iter().chain(&on_items).sum(); // of the sums so far; the last chunk's count
             // SAFETY: the rows' calls have ended.
-            for m in unsafe { acts.slice(p.plan.meta.at as usize * 4 * p.capacity, 4 * n) }.chunks_exact(4) {
+            let start = p.start(p.plan.meta.at).unwrap_or(0);
+            for m in unsafe { acts.slice(start, 4 * n) }.chunks_exact(4) {
                 let weight = f64::from(m[meta::WEIGHT]);
                 loss += weight * f64::from(m[meta::LOSS]);
                 count += weight;
@@ -129,49 +115,20 @@ impl CpuExec {
     }
 }
 
-/// Runs calls of a plan over all tiles.
-fn rows(p: &Prepared, run: &RunArgs, state: &State, params: &[f32], range: std::ops::Range<usize>) {
-    let size = tile_rows(run.rows as usize);
-    let tiles = (run.rows as usize).div_ceil(size);
-    let calls: &[Call] = &p.plan.calls[range];
-    (0..tiles).into_par_iter().with_max_len(1).for_each(|t| {
-        let row0 = t * size;
-        let tile = Tile {
-            row0,
-            rows: size.min(run.pad as usize - row0),
-            run,
-            state,
-            acts: &p.acts,
-            params,
-            consts: &p.plan.consts,
-            table: &p.table,
-            index: &p.index,
-        };
-        for call in calls {
-            (call.def.cpu)(&tile, call);
-        }
-    });
-}
-
 impl Executor for CpuExec {
     fn prepare(&mut self, plan: Plan, rows: usize) -> Result<PlanId> {
-        let capacity = rows.max(1).next_multiple_of(SMALL_TILE);
-        let acts = Shared::new(plan.quads as usize * 4 * capacity);
-        let mut parts = vec![];
-        for &job in &plan.grads {
-            let k = job.x.map_or(1, |x| x.width as usize);
-            for first in (0..k).step_by(PART_ROWS) {
-                parts.push(GradPart { job, first, count: PART_ROWS.min(k - first) });
-            }
-        }
-        self.plans.push(Prepared { plan, capacity, acts, table: vec![], index: vec![], parts });
+        self.plans.push(CpuPlan::new(plan, rows));
         Ok(PlanId(self.plans.len() - 1))
     }
     fn capacity(&self, plan: PlanId) -> usize {
         self.plans[plan.0].capacity
     }
     fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()> {
-        self.plans[plan.0].table = table.to_vec();
+        self.plans[plan.0].table = table.into();
+        Ok(())
+    }
+    fn share_table(&mut self, from: PlanId, to: PlanId) -> Result<()> {
+        self.plans[to.0].table = self.plans[from.0].table.clone();
         Ok(())
     }
     fn set_index(&mut self, plan: PlanId, index: &[u32]) -> Result<()> {
@@ -188,12 +145,10 @@ impl Executor for CpuExec {
         steps: usize,
         first_step: u32,
     ) -> Result<()> {
-        // From inside the pool a fork-join costs no wake-up of the caller, and there are three in a step.
-        rayon::scope(|_| {
-            for _ in 0..steps {
-                self.train_step(plan, step, batch, first_step);
-            }
-        });
+        self.logs.reserve(steps);
+        // On a thread of the pool from the start: from outside, each of a step's fork-joins would be queued, which allocates,
+        // and wake this thread at its end.
+        rayon::scope(|_| (0..steps).for_each(|_| self.train_step(plan, step, batch, first_step)));
         Ok(())
     }
     fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {
@@ -207,17 +162,22 @@ impl Executor for CpuExec {
             }
         };
         let run = RunArgs { pad: p.capacity as u32, calls: p.plan.calls.len() as u32, ..*run };
-        rows(p, &run, &self.state, params, 0..p.plan.calls.len());
+        p.rows(&run, &self.state, params, 0..p.plan.calls.len(), None);
         Ok(())
     }
     fn read(&mut self, plan: PlanId, slot: Slot, rows: usize, width: usize) -> Result<Vec<f32>> {
         let p = &mut self.plans[plan.0];
-        let (start, stride) = (slot.at as usize * 4 * p.capacity, slot.width as usize);
+        let Some(start) = p.start(slot.at) else {
+            let hint = "Keep it outside of the plan's sections";
+            return Err(Error::input("slot", "one that outlives its block", "a section's", hint));
+        };
+        let stride = slot.width as usize;
         let all = &p.acts.get_mut()[start..start + rows * stride];
         Ok(all.chunks_exact(stride).flat_map(|row| row[..width].iter().copied()).collect())
     }
     fn logs(&mut self) -> Result<Vec<StepLog>> {
-        Ok(std::mem::take(&mut self.logs))
+        let empty = Vec::with_capacity(self.logs.len());
+        Ok(std::mem::replace(&mut self.logs, empty))
     }
     fn snapshot(&mut self) -> Result<Snapshot> {
         let n = self.params.len;

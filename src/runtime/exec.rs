@@ -53,6 +53,8 @@ pub trait Executor: Send {
     fn capacity(&self, plan: PlanId) -> usize;
     /// Gives a plan its data rows.
     fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()>;
+    /// Gives a plan the data rows of another.
+    fn share_table(&mut self, from: PlanId, to: PlanId) -> Result<()>;
     /// Gives a plan the rows' order.
     fn set_index(&mut self, plan: PlanId, index: &[u32]) -> Result<()>;
     /// Runs `steps` training steps of `batch` rows. `first_step`: the step the index table begins with.

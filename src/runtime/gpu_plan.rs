@@ -69,7 +69,8 @@ pub struct GpuPlan {
     module: RowModule,
     program: wgpu::Buffer,
     consts: wgpu::Buffer,
-    table: wgpu::Buffer,
+    /// Data rows.
+    pub table: wgpu::Buffer,
     index: wgpu::Buffer,
     rows: Arc<Pipeline>,
     run_args: wgpu::Buffer,
@@ -131,6 +132,11 @@ impl GpuPlan {
         }
         Ok(())
     }
+    /// Uses a table that another plan has.
+    pub fn use_table(&mut self, table: wgpu::Buffer) {
+        self.table = table;
+        self.unbind();
+    }
     /// Replaces the rows' order.
     pub fn set_index(&mut self, gpu: &Gpu, values: &[u32]) -> Result<()> {
         if fill(gpu, &mut self.index, "index", values)? {
@@ -164,16 +170,34 @@ impl GpuPlan {
     /// Submits the row-local calls once.
     pub fn run(&mut self, gpu: &Gpu, shared: &Shared, run: &RunArgs, weights: Weights) -> Result<()> {
         let args = RunArgs { pad: self.capacity as u32, calls: self.plan.calls.len() as u32, ..*run };
-        self.submit_rows(gpu, shared, &args, weights)
+        self.submit_rows(gpu, shared, &args, weights, 1)
     }
     /// Submits one call alone, for checks.
     pub fn run_call(&mut self, gpu: &Gpu, shared: &Shared, run: &RunArgs, call: usize) -> Result<()> {
+        self.repeat_call(gpu, shared, run, call, 1)
+    }
+    /// Submits one call alone, `times` times in a row, for measurements.
+    pub fn repeat_call(
+        &mut self,
+        gpu: &Gpu,
+        shared: &Shared,
+        run: &RunArgs,
+        call: usize,
+        times: usize,
+    ) -> Result<()> {
         let words = &self.module.program[call * self.module.stride..][..self.module.stride];
         gpu.write(&self.program, 0, words)?;
         let args = RunArgs { pad: self.capacity as u32, calls: 1, ..*run };
-        self.submit_rows(gpu, shared, &args, Weights::Current)
+        self.submit_rows(gpu, shared, &args, Weights::Current, times)
     }
-    fn submit_rows(&mut self, gpu: &Gpu, shared: &Shared, args: &RunArgs, weights: Weights) -> Result<()> {
+    fn submit_rows(
+        &mut self,
+        gpu: &Gpu,
+        shared: &Shared,
+        args: &RunArgs,
+        weights: Weights,
+        times: usize,
+    ) -> Result<()> {
         gpu.write(&self.run_args, 0, &args.to_words())?;
         let which = weights as usize;
         if self.run_bound[which].is_none() {
@@ -186,7 +210,7 @@ impl GpuPlan {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 pass.set_pipeline(&self.rows.pipeline);
                 pass.set_bind_group(0, self.run_bound[which].as_ref(), &[]);
-                pass.dispatch_workgroups(groups, 1, 1);
+                (0..times).for_each(|_| pass.dispatch_workgroups(groups, 1, 1));
             }
             gpu.queue.submit([encoder.finish()]);
         })
@@ -281,10 +305,10 @@ impl Training {
         let grad = gpu.pipeline("optim/weight_grad", &grad_source, &pipeline::GRAD)?;
         let update = gpu.pipeline("optim/adamw", &update_source, &pipeline::UPDATE)?;
         let records = jobs::grad_records(plan);
-        let grad_groups = jobs::workgroups(&records);
+        let grad_groups = jobs::grad_groups(&records);
         let norm_part = gpu.buffer("partial norms", 4 * grad_groups)?;
         let updates = jobs::update_records(&plan.params, grad_groups - 1);
-        let update_groups = jobs::workgroups(&updates) - 1;
+        let update_groups = jobs::update_groups(&updates);
         if grad_groups.max(update_groups) > MOST_GROUPS {
             let problem = format!("{} parameters need more than {MOST_GROUPS} workgroups", plan.params.len);
             return Err(gpu.error(problem, "Use a smaller network, or --device cpu"));

@@ -16,8 +16,10 @@ const TILE_QUADS: u32 = 8;
 const STRIP_QUADS: u32 = 32;
 /// A matrix with at most so many quads along one side is cut into strips: a square would be mostly empty.
 const THIN: u32 = 3;
-/// Words of a record.
-const WORDS: usize = 8;
+/// Words of a record of a gradient: what it is, then where the items of a row stand.
+pub const GRAD_WORDS: usize = 20;
+/// Words of a record of an update.
+const UPDATE_WORDS: usize = 8;
 /// Floats of a vector that one workgroup updates.
 const FLAT: usize = 1024;
 /// Rows and columns of a matrix that one workgroup updates.
@@ -30,13 +32,23 @@ pub fn grad_records(plan: &Plan) -> Vec<u32> {
         grad_job(job, &mut records);
     }
     records.extend([0, 0, plan.meta.at, 1, 0, 0, 0, kind::META]);
+    records.resize(records.len().next_multiple_of(GRAD_WORDS), 0);
     records
 }
 
 fn grad_job(job: &GradJob, records: &mut Vec<u32>) {
-    let (delta, j) = (job.delta.at, job.delta.width / 4);
-    let (x, k) = job.x.map_or((0, 1), |x| (x.at, x.width / 4));
-    let mut push = |k0: u32, j0: u32, kind: u32| records.extend([x, k, delta, j, job.at / 4, k0, j0, kind]);
+    let (delta, j) = (job.delta.at, job.j / 4);
+    let (x, k) = job.x.map_or((0, 1), |x| (x.at, job.k.div_ceil(4)));
+    let [x_row, d_row] = [job.x.map_or(0, |x| x.width), job.delta.width].map(|w| w / 4);
+    let (xv, dv) = (job.x_view, job.delta_view);
+    let items = [x_row, d_row, job.items[0], job.items[1]];
+    let views = [xv.first, xv.outer, xv.inner, dv.first, dv.outer, dv.inner].map(|floats| floats / 4);
+    let mut push = |k0: u32, j0: u32, kind: u32| {
+        records.extend([x, k, delta, j, job.at / 4, k0, j0, kind]);
+        records.extend(items);
+        records.extend(views);
+        records.extend([0, 0]);
+    };
     let every = |n: u32, by: u32| (0..n).step_by(by as usize);
     if job.x.is_none() {
         every(j, STRIP_QUADS).for_each(|j0| push(0, j0, kind::SUMS));
@@ -84,9 +96,13 @@ fn flat(range: Option<(usize, usize)>, records: &mut Vec<u32>) {
     }
 }
 
-/// Workgroups of a list of records.
-pub fn workgroups(records: &[u32]) -> usize {
-    records.len() / WORDS
+/// Workgroups of [`grad_records`].
+pub fn grad_groups(records: &[u32]) -> usize {
+    records.len() / GRAD_WORDS
+}
+/// Workgroups of [`update_records`].
+pub fn update_groups(records: &[u32]) -> usize {
+    records.len() / UPDATE_WORDS - 1
 }
 
 #[cfg(test)]
@@ -115,7 +131,7 @@ mod tests {
 
         let mut formed = vec![0; table.len];
         let records = grad_records(&plan);
-        for w in records.chunks_exact(8) {
+        for w in records.chunks_exact(GRAD_WORDS) {
             let (k, j) = (w[1], w[3]);
             let (dk, dj) = [(8, 8), (1, 32), (1, 32), (32, 1), (0, 0)][w[7] as usize];
             for kq in w[5]..(w[5] + dk).min(k) {
@@ -128,7 +144,7 @@ mod tests {
             }
         }
         assert!(formed.iter().all(|&n| n == 1));
-        let last = &records[records.len() - 8..];
+        let last = &records[records.len() - GRAD_WORDS..];
         assert_eq!((last[2], last[7]), (plan.meta.at, kind::META));
 
         let (mut updated, mut imaged) = (vec![0; table.len], vec![0; table.len]);

@@ -31,9 +31,8 @@ pub fn launches(plan: &Plan, rows: usize, capacity: usize) -> Result<(Vec<Launch
         Launch { name: "rows", groups, threads: WORKGROUP, times: chunks, barriers: plan.calls.len() };
     let mut all = vec![rows_launch];
     if !plan.grads.is_empty() {
-        let grad_groups = jobs::workgroups(&jobs::grad_records(plan));
-        // The list of updates begins with a header.
-        let update_groups = jobs::workgroups(&jobs::update_records(&plan.params, grad_groups - 1)) - 1;
+        let grad_groups = jobs::grad_groups(&jobs::grad_records(plan));
+        let update_groups = jobs::update_groups(&jobs::update_records(&plan.params, grad_groups - 1));
         let launch = |name, groups, times| Launch { name, groups, threads: WORKGROUP, times, barriers: 0 };
         all.push(launch("optim/weight_grad", grad_groups, chunks));
         all.push(launch("optim/adamw", update_groups, 1));

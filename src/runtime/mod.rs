@@ -2,6 +2,7 @@
 pub mod adapter;
 pub mod args;
 pub mod cpu_exec;
+pub mod cpu_plan;
 pub mod device;
 pub mod exec;
 mod flight;

@@ -2,7 +2,7 @@
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::{ParamTable, pad4};
-use crate::runtime::plan::{GradJob, Plan};
+use crate::runtime::plan::{GradJob, Plan, Section};
 use crate::runtime::tile::Slot;
 use std::any::Any;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Recorder {
     highest: u32,
     slots: Vec<Slot>,
     consts: Vec<f32>,
+    sections: Vec<Section>,
+    counts: Vec<Slot>,
 }
 
 impl Recorder {
@@ -41,6 +43,12 @@ impl Recorder {
         self.slots.push(slot);
         self.quads += width / 4;
         self.highest = self.highest.max(self.quads);
+        slot
+    }
+    /// A slot of 4 floats a row, the first of which says how many items of the row count.
+    pub fn counts(&mut self) -> Slot {
+        let slot = self.slot(4);
+        self.counts.push(slot);
         slot
     }
     /// The present end of the slots, for [`Recorder::release`].
@@ -77,11 +85,27 @@ impl Recorder {
     }
     /// Files `d_weight (rows, cols) = x^T delta` over the batch.
     pub fn product_gradient(&mut self, x: Slot, delta: Slot, weight: u32) {
-        self.grads.push(GradJob { x: Some(x), delta, at: weight });
+        self.grads.push(GradJob::rows(Some(x), delta, weight));
     }
     /// Files `d_vector = column sums of delta` over the batch.
     pub fn sum_gradient(&mut self, delta: Slot, vector: u32) {
-        self.grads.push(GradJob { x: None, delta, at: vector });
+        self.grads.push(GradJob::rows(None, delta, vector));
+    }
+    /// Files a gradient over items.
+    pub fn gradient(&mut self, job: GradJob) {
+        self.grads.push(job);
+    }
+    /// Begins a [`Section`]: its slots may be read within sections and nowhere else.
+    pub fn begin_items(&mut self, coarse: bool) {
+        let (call, quad) = (self.calls.len(), self.quads);
+        self.sections.push(Section { calls: call..call, quads: quad..quad, coarse });
+    }
+    /// Ends the section begun last.
+    pub fn end_items(&mut self) {
+        let (call, quad) = (self.calls.len(), self.quads);
+        if let Some(s) = self.sections.last_mut() {
+            (s.calls.end, s.quads.end) = (call, quad);
+        }
     }
     /// Calls recorded so far.
     pub fn len(&self) -> usize {
@@ -101,6 +125,8 @@ impl Recorder {
             consts: self.consts,
             params,
             meta,
+            sections: self.sections,
+            counts: self.counts,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::runtime::memory::Shared;
 use crate::runtime::params::Param;
 use crate::runtime::plan::GradJob;
 use crate::runtime::state::{State, StepArgs};
+use crate::runtime::tile::Tile;
 
 /// Part of a weight-gradient job: `count` rows of the parameter from `first` on.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,10 @@ pub struct StepKernels {
     /// asked. Returns the part's sum of squares.
     pub grad_cpu:
         fn(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &GradPart, add: bool) -> f64,
+    /// Adds a job on items, over the rows of a tile that exist, to `out`.
+    pub items_cpu: fn(tile: &Tile, job: &GradJob, out: &mut [f32]),
+    /// Sum of squares, the same for the same values everywhere.
+    pub squares_cpu: fn(&[f32]) -> f64,
     /// Updates `count` storage rows of a parameter from `first` on, and its transposed image. `scale`: the clip.
     pub update_cpu: fn(
         b: &Buffers,

@@ -1,5 +1,6 @@
 //! What a CPU twin sees: a few rows of every slot, and the shared tables.
 use crate::runtime::memory::Shared;
+use crate::runtime::plan::Section;
 use crate::runtime::state::{RunArgs, State};
 use std::cell::Cell;
 
@@ -10,6 +11,19 @@ pub struct Slot {
     pub at: u32,
     /// Floats per row in storage, a multiple of 4.
     pub width: u32,
+}
+
+/// Slots of a plan's sections, held for the rows at hand only.
+#[derive(Clone, Copy)]
+pub struct Wide<'a> {
+    /// The sections.
+    pub(crate) sections: &'a [Section],
+    /// Their slots, one section after the other.
+    pub(crate) acts: &'a Shared,
+    /// Row of the chunk that is their first.
+    pub(crate) row0: usize,
+    /// Rows they are laid out for.
+    pub(crate) pad: usize,
 }
 
 /// Rows `row0 .. row0 + rows` of the chunk, and what they need.
@@ -23,6 +37,7 @@ pub struct Tile<'a> {
     /// Step, seed and schedule.
     pub state: &'a State,
     pub(crate) acts: &'a Shared,
+    pub(crate) wide: Option<Wide<'a>>,
     /// Parameter values, then transposes.
     pub params: &'a [f32],
     /// Small constants of the plan (permutations, moments).
@@ -34,25 +49,40 @@ pub struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    fn range(&self, at: u32, width: usize) -> (usize, usize) {
-        (at as usize * 4 * self.run.pad as usize + self.row0 * width, self.rows * width)
+    /// Buffer, first float and number of floats of the tile's rows of a slot.
+    fn range(&self, at: u32, width: usize) -> (&Shared, usize, usize) {
+        let n = self.rows * width;
+        let mut before = 0;
+        if let Some(w) = &self.wide {
+            for s in w.sections {
+                if s.quads.contains(&at) {
+                    let quad = (before + at - s.quads.start) as usize;
+                    return (w.acts, quad * 4 * w.pad + (self.row0 - w.row0) * width, n);
+                }
+                if s.quads.start <= at {
+                    before += s.quads.end - s.quads.start;
+                }
+            }
+        }
+        // Sections take no room among the other slots.
+        (self.acts, (at - before) as usize * 4 * self.run.pad as usize + self.row0 * width, n)
     }
     /// The tile's rows of a slot of `width` floats.
     pub fn read(&self, at: u32, width: usize) -> &[f32] {
-        let (start, n) = self.range(at, width);
+        let (acts, start, n) = self.range(at, width);
         note(|t| t.read += n);
         // SAFETY: tiles own disjoint rows of every slot, and calls of a tile run one after another on one thread;
         // a kernel never asks twice for a slot that it writes (the recorder gives each role its own slot, and
         // kernels that work in place ask once).
-        unsafe { self.acts.slice(start, n) }
+        unsafe { acts.slice(start, n) }
     }
     /// The tile's rows of a slot, to write.
     #[allow(clippy::mut_from_ref)] // see `read`
     pub fn write(&self, at: u32, width: usize) -> &mut [f32] {
-        let (start, n) = self.range(at, width);
+        let (acts, start, n) = self.range(at, width);
         note(|t| t.written += n);
         // SAFETY: as in `read`.
-        unsafe { self.acts.slice_mut(start, n) }
+        unsafe { acts.slice_mut(start, n) }
     }
     /// `n` parameters from `at`.
     pub fn param(&self, at: u32, n: usize) -> &[f32] {
@@ -62,6 +92,10 @@ impl Tile<'_> {
     /// Whether row `i` of the tile exists (the last tile may be ragged).
     pub fn exists(&self, i: usize) -> bool {
         self.row0 + i < self.run.rows as usize
+    }
+    /// Rows of the tile that exist.
+    pub fn existing(&self) -> usize {
+        self.rows.min((self.run.rows as usize).saturating_sub(self.row0))
     }
     /// Index of row `i` of the tile in the whole batch.
     pub fn batch_row(&self, i: usize) -> u32 {

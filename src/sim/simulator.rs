@@ -14,38 +14,65 @@ use crate::rng::{Rng, streams};
 /// Shape of the data of one data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataShape {
-    /// A vector of fixed length.
+    /// A vector.
     Vector {
-        /// Its values C.
+        /// Values C.
         features: usize,
     },
-    /// Exchangeable items, of any number from `min` to `max`.
+    /// Exchangeable items (rows of observations).
     Set {
-        /// Values of an item.
+        /// Values of an item F.
         features: usize,
         /// Fewest items.
         min: usize,
         /// Most items.
         max: usize,
     },
-    /// Items in order, of any number from `min` to `max`.
+    /// Items in order.
     Series {
-        /// Values of an item.
+        /// Values of an item F.
         features: usize,
-        /// Shortest series.
+        /// Fewest items.
         min: usize,
-        /// Longest series.
+        /// Most items.
         max: usize,
     },
-    /// A regular grid, row by row, channels together.
+    /// A grid, item-major: row by row, channels last.
     Field {
         /// Rows of the grid.
         height: usize,
         /// Columns of the grid.
         width: usize,
-        /// Values of a grid point.
+        /// Values of a grid point F.
         channels: usize,
     },
+}
+
+impl DataShape {
+    /// Values of an item F; of a vector 1, whose items are its values.
+    pub fn features(&self) -> usize {
+        match *self {
+            Self::Vector { .. } => 1,
+            Self::Set { features, .. } | Self::Series { features, .. } => features,
+            Self::Field { channels, .. } => channels,
+        }
+    }
+    /// (fewest, most) items of a data set.
+    pub fn items(&self) -> (usize, usize) {
+        match *self {
+            Self::Vector { features } => (features, features),
+            Self::Set { min, max, .. } | Self::Series { min, max, .. } => (min, max),
+            Self::Field { height, width, .. } => (height * width, height * width),
+        }
+    }
+    /// Values of the largest data set.
+    pub fn values(&self) -> usize {
+        self.items().1 * self.features()
+    }
+    /// Whether data sets are fixed vectors.
+    pub fn is_vector(&self) -> bool {
+        matches!(self, Self::Vector { .. })
+    }
 }
 
 /// Draws data x (C) given parameters theta (D).
@@ -56,10 +83,6 @@ pub trait Simulator: Send + Sync {
     fn name(&self) -> &str;
     /// Parameters D and data values C of a row; for data sets of any size, the values of the largest one.
     fn dims(&self) -> (usize, usize);
-    /// Shape of the data of one data set.
-    fn shape(&self) -> DataShape {
-        DataShape::Vector { features: self.dims().1 }
-    }
     /// Fills `x` (rows, C) from `theta` (rows, D). Row `i` draws from `Rng::new(seed, SIMULATOR, step, row0 + i)` and
     /// from nothing else, so that any split into blocks gives the same data.
     fn simulate(&self, seed: u64, step: u32, row0: u32, theta: &[f32], x: &mut [f32]);
@@ -67,15 +90,19 @@ pub trait Simulator: Send + Sync {
     /// x: ptr<function, array<f32, SIM_C>>)`, which draws in the same order. It needs `SIM_D` from the prior's text,
     /// `common/math.wgsl` and `rng/*.wgsl`. `None` if the simulator runs on the host only.
     fn wgsl(&self) -> Option<String>;
-    /// Simulates data sets of `items` items each: `x` (rows, items * features). Vector simulators ignore `items`.
+    /// Shape of the data; `dims().1` is the number of values of the largest data set.
+    fn shape(&self) -> DataShape {
+        DataShape::Vector { features: self.dims().1 }
+    }
+    /// Simulates data sets of `items` items each, `x` (rows, items F) item by item, with the generators of
+    /// [`Simulator::simulate`]. Simulators of vectors and fields ignore `items`.
     fn simulate_items(&self, seed: u64, step: u32, row0: u32, items: usize, theta: &[f32], x: &mut [f32]) {
         let _ = items;
         self.simulate(seed, step, row0, theta, x);
     }
     /// WGSL text of `fn simulate_items(r: ptr<function, Rng>, theta: ptr<function, array<f32, SIM_D>>, at: u32,
-    /// stride: u32, items: u32)`, which writes feature f of item i with `put_item(at + i * stride + f, value)`; the
-    /// caller defines `put_item` (it stores a float of the slot). It needs what [`Simulator::wgsl`] needs. `None` if
-    /// the simulator runs on the host only.
+    /// stride: u32, items: u32)`, which stores feature f of item i by `put_item(at + i * stride + f, value)`; the caller
+    /// defines `put_item`. Needs what [`Simulator::wgsl`] needs. `None` if data sets are simulated on the host only.
     fn wgsl_items(&self) -> Option<String> {
         None
     }

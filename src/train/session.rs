@@ -4,17 +4,22 @@ use crate::error::{Error, Result};
 use crate::infer::{Posterior, ood};
 use crate::model::Model;
 use crate::model::config::{Mode, TrainConfig};
-use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP, standardised};
+use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP};
 use crate::model::network::{Network, Rows};
+use crate::model::ragged::{row_floats, standardised};
+use crate::model::summaries::Summaries;
 use crate::optim;
 use crate::runtime::device::Device;
 use crate::runtime::exec::{Executor, PlanId, Snapshot};
 use crate::runtime::state::StepArgs;
 use crate::runtime::tile::Slot;
+use crate::sim::Simulator;
 use crate::train::checkpoint::{Counters, Folder};
+use crate::train::items::{Growth, ItemPlans};
 use crate::train::offline::{self, Split};
 use crate::train::run::Summary;
 use crate::train::trainer::{Callback, Trainer};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Rows whose slots are held at a time; larger batches go in chunks.
@@ -37,7 +42,10 @@ pub(super) struct Session<'a> {
     pub(super) network: Network,
     pub(super) standardiser: Standardiser,
     pub(super) exec: Box<dyn Executor>,
-    pub(super) train: PlanId,
+    /// Steps on vectors.
+    pub(super) train: Option<PlanId>,
+    /// Steps on data sets of many items.
+    pub(super) items: Option<ItemPlans>,
     pub(super) loss: PlanId,
     pub(super) loss_meta: Slot,
     /// Rows of the fixed table; none online.
@@ -45,6 +53,8 @@ pub(super) struct Session<'a> {
     /// Online, but simulated on the host for a device that cannot.
     pub(super) streamed: bool,
     pub(super) validation_rows: usize,
+    /// Plans of the summaries, and the data sets to validate on.
+    pub(super) summaries: Option<(Summaries, Vec<f32>)>,
     pub(super) counters: Counters,
     pub(super) best: Option<Vec<f32>>,
     /// Steps done.
@@ -64,7 +74,7 @@ impl<'a> Session<'a> {
         let mut model = t.model;
         model.config.settle();
         let settings = &model.config.train;
-        let (d, c, seed) = (model.theta_dim(), model.x_dim()?, settings.seed);
+        let (d, seed, shape) = (model.theta_dim(), settings.seed, model.shape()?);
         let offline = settings.mode == Some(Mode::Offline) || t.data.is_some();
         let folder = t.folder.as_deref().map(Folder::create).transpose()?;
         let table = match t.data {
@@ -74,19 +84,23 @@ impl<'a> Session<'a> {
         };
         let fitted_on = match &table {
             Some(pairs) => pairs.clone(),
-            None => model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?,
+            None if shape.is_vector() => model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?,
+            None => model.simulate(seed, STANDARDISE_STEP, HELD_OUT)?,
         };
         let standardiser = model.standardiser(&fitted_on)?;
-        let sound = fitted_on.x.chunks_exact(c.max(1)).filter(|row| row.iter().all(|v| v.is_finite()));
+        // NaN ends a data set of many items.
+        let fine = |v: &f32| v.is_finite() || (!shape.is_vector() && v.is_nan());
+        let sound = fitted_on.x.chunks_exact(model.x_dim()?.max(1)).filter(|row| row.iter().all(fine));
         let seen = sound.take(ood::ROWS).flatten().copied().collect();
-        let host = model.host(standardiser.clone());
-        let network = Network::new(&model.flow_shape()?, host.clone(), seed);
-        let (rows, bad) = standardised(&host, &fitted_on, d, c, Bad::LeftOut);
-        let total = rows.len() / (d + c) + bad;
+        let network = model.network(standardiser.clone())?;
+        let host = network.host().clone();
+        let width = row_floats(&shape, d);
+        let (rows, bad) = standardised(&host, &shape, &fitted_on, Bad::LeftOut);
+        let total = rows.len() / width + bad;
         check_bad(bad as u64, total as u64, settings.max_bad)?;
-        let first_rows = &rows[..(HELD_OUT * (d + c)).min(rows.len())];
+        let first_rows = &rows[..(HELD_OUT * width).min(rows.len())];
         let start = network.initial(seed, first_rows)?;
-        let split = table.is_some().then(|| offline::split(&rows, d + c, settings.validation, seed));
+        let split = table.is_some().then(|| offline::split(&rows, width, settings.validation, seed));
         if split.as_ref().is_some_and(|s| s.n == 0) {
             let hint = "Give at least two rows, better thousands";
             return Err(Error::config(
@@ -98,30 +112,57 @@ impl<'a> Session<'a> {
         let validation = match &split {
             Some(s) => s.validation.clone(),
             None => {
-                standardised(&host, &model.simulate(seed, VALIDATION_STEP, HELD_OUT)?, d, c, Bad::LeftOut).0
+                let n = if shape.is_vector() { HELD_OUT } else { HELD_OUT / 4 };
+                standardised(&host, &shape, &model.simulate(seed, VALIDATION_STEP, n)?, Bad::LeftOut).0
             }
         };
         let batch = settings.batch.unwrap_or(64).min(split.as_ref().map_or(usize::MAX, |s| s.n));
         let mut exec = t.device.executor(network.table.clone(), &optim::STEP)?;
         // A simulator that only the host knows streams its pairs to the device as a table.
-        let on_device = t.device.is_cpu() || model.simulator.as_ref().is_some_and(|s| s.wgsl().is_some());
-        let source = if offline || !on_device { Rows::Indexed } else { Rows::Online };
-        let train = exec.prepare(network.train_plan(source), batch.min(CHUNK_ROWS))?;
+        let text = |s: &Arc<dyn Simulator>| if shape.is_vector() { s.wgsl() } else { s.wgsl_items() };
+        let on_device = t.device.is_cpu() || model.simulator.as_ref().and_then(text).is_some();
+        let source = match (settings.pool, offline || !on_device) {
+            (Some(_), _) => Rows::Pool,
+            (None, true) => Rows::Indexed,
+            (None, false) => Rows::Online,
+        };
+        let (mut train, mut items) = (None, None);
+        match &network.summary {
+            None => train = Some(exec.prepare(network.train_plan(source), batch.min(CHUNK_ROWS))?),
+            Some(summary) => {
+                let rows = split.as_ref().map(|s| &s.train[..]);
+                let plans = ItemPlans::open(
+                    exec.as_mut(),
+                    &network,
+                    summary,
+                    source,
+                    batch,
+                    t.device.is_cpu(),
+                    rows,
+                )?;
+                items = Some(plans);
+            }
+        }
         let loss_plan = network.loss_plan();
         let loss_meta = loss_plan.meta;
         let loss = exec.prepare(loss_plan, CHUNK_ROWS)?;
-        exec.set_table(loss, &validation)?;
-        if let Some(s) = &split {
+        if network.summary.is_none() {
+            exec.set_table(loss, &validation)?;
+        }
+        if let (Some(s), Some(train)) = (&split, train) {
             exec.set_table(train, &s.train)?;
         }
-        let streamed = !offline && !on_device;
+        let streamed = !offline && !on_device && settings.pool.is_none();
         exec.restore(&start)?;
-        let validation_rows = validation.len() / (d + c);
+        let validation_rows = validation.len() / width;
+        let summaries = network.summary.as_ref().map(|s| (Summaries::new(s), validation));
         let mut s = Self {
             network,
             standardiser,
             exec,
             train,
+            items,
+            summaries,
             loss,
             loss_meta,
             split,
@@ -238,26 +279,45 @@ impl<'a> Session<'a> {
     /// Trains `n` steps from `first` on.
     fn advance(&mut self, first: u32, n: usize) -> Result<()> {
         let (batch, args) = (self.batch(), self.step_args());
+        let (seed, pool) = (self.settings().seed, self.settings().pool);
+        let growth = pool.map(|size| Growth {
+            size,
+            rounds: self.settings().rounds.unwrap_or(1),
+            total: self.counters.total,
+        });
+        if let Some(items) = &mut self.items {
+            if let (Some(growth), Some(simulator)) = (growth, self.model.simulator.as_deref()) {
+                let exec = self.exec.as_mut();
+                return items.draw(exec, &self.network, simulator, growth, &args, batch, seed, first, n);
+            }
+            if let (true, Some(simulator)) = (self.streamed, self.model.simulator.as_deref()) {
+                let exec = self.exec.as_mut();
+                return items.stream(exec, &self.network, simulator, &args, batch, seed, first, n);
+            }
+            let index = self.split.as_ref().map(|s| offline::order(s.n, batch, seed, first, n));
+            return items.advance(self.exec.as_mut(), &args, batch, seed, first, n, index.as_deref());
+        }
+        let Some(train) = self.train else { return Ok(()) };
         if let Some(s) = &self.split {
             let index = offline::order(s.n, batch, self.settings().seed, first, n);
-            self.exec.set_index(self.train, &index)?;
+            self.exec.set_index(train, &index)?;
         } else if self.streamed {
-            self.stream(first, n, batch)?;
+            self.stream(train, first, n, batch)?;
         }
-        self.exec.train(self.train, &args, batch, n, first)
+        self.exec.train(train, &args, batch, n, first)
     }
 
     /// Simulates the batches of `n` steps on the host: the pairs the CPU would draw in these steps.
-    fn stream(&mut self, first: u32, n: usize, batch: usize) -> Result<()> {
-        let (d, c) = self.network.dims();
-        let mut rows = Vec::with_capacity(n * batch * (d + c));
+    fn stream(&mut self, train: PlanId, first: u32, n: usize, batch: usize) -> Result<()> {
+        let shape = self.model.shape()?;
+        let mut rows = vec![];
         for step in first..first + n as u32 {
             let pairs = self.model.simulate(self.settings().seed, step, batch)?;
-            rows.extend(standardised(self.network.host(), &pairs, d, c, Bad::Kept).0);
+            rows.extend(standardised(self.network.host(), &shape, &pairs, Bad::Kept).0);
         }
         let index: Vec<u32> = (0..(n * batch) as u32).collect();
-        self.exec.set_table(self.train, &rows)?;
-        self.exec.set_index(self.train, &index)
+        self.exec.set_table(train, &rows)?;
+        self.exec.set_index(train, &index)
     }
 
     pub(super) fn run(mut self) -> Result<(Posterior, Summary)> {

@@ -66,6 +66,10 @@ impl Session<'_> {
         if total == 0 {
             return Ok(false);
         }
+        if let Some((summaries, rows)) = &mut self.summaries {
+            let rows = summaries.rows(self.exec.as_mut(), &self.network, rows)?;
+            self.exec.set_table(self.loss, &rows)?;
+        }
         let mut sum = 0.0;
         for row0 in (0..total).step_by(CHUNK_ROWS) {
             let rows = CHUNK_ROWS.min(total - row0);

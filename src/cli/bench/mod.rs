@@ -2,10 +2,14 @@
 mod budget;
 mod power;
 mod bayesflow2020;
+mod c2st;
+mod kernels;
+mod ratios;
 mod sample;
 mod sbibm;
 mod simulate;
 mod step;
+mod summary;
 
 use std::io::Write;
 use std::path::Path;
@@ -32,8 +36,16 @@ enum What {
     Step(step::Args),
     /// Draws a second from the posterior
     Sample(sample::Args),
+    /// Every kernel of a workload by itself
+    Kernels(kernels::Args),
     /// Simulations a second of the built-in models
     Simulate(simulate::Args),
+    /// Join measurements of Couplet and peers, one JSON object a line, into ratios
+    Ratios(ratios::Args),
+    /// Markdown tables of records
+    Table(summary::Args),
+    /// C2ST of two files of draws
+    C2st(c2st::Args),
     /// C2ST of the sbibm tasks against their reference posteriors
     Sbibm(sbibm::Args),
     /// What each diagnostic sees: known-bad posteriors over many seeds
@@ -48,6 +60,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     match &args.what {
         What::Step(args) => step::run(args, out),
         What::Sample(args) => sample::run(args, out),
+        What::Kernels(args) => kernels::run(args, out),
+        What::Ratios(args) => ratios::run(args, out),
+        What::Table(args) => summary::run(args, out),
+        What::C2st(args) => c2st::run(args, out),
         What::Simulate(args) => simulate::run(args, out),
         What::Sbibm(args) => sbibm::run(args, out),
         What::Power(args) => power::run(args, out),

@@ -90,10 +90,41 @@ choices! {
     }
 }
 choices! {
+    /// What a data set is.
+    DataKind {
+        /// A vector of fixed length.
+        Vector = "vector",
+        /// Exchangeable items, any number of them.
+        Set = "set",
+        /// Items in order, any number of them.
+        Series = "series",
+        /// A grid.
+        Field = "field",
+    }
+}
+choices! {
     /// The summary network.
     SummaryKind {
         /// None: fixed-size data as they are.
         Identity = "identity",
+        /// Pooled networks on items in any order.
+        DeepSet = "deep-set",
+        /// Attention through induced points on items in any order.
+        SetTransformer = "set-transformer",
+        /// Attention of items in order, or with time stamps.
+        Transformer = "transformer",
+        /// Long short-term memory on items in order.
+        Lstm = "lstm",
+        /// Gated recurrent units on items in order.
+        Gru = "gru",
+        /// Strided convolutions of a series, pooled.
+        Conv = "conv",
+        /// Strided convolutions of a series, then gated recurrent units.
+        ConvGru = "conv-gru",
+        /// Convolutions of a field.
+        ConvField = "conv-2d",
+        /// Convolutions of a field with residual connections.
+        ResidualField = "residual-2d",
     }
 }
 choices! {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::*;
 use super::prior::PriorText;
+use crate::sim::DataShape;
 
 /// A model file: what is simulated, which network learns it, how it is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,17 +97,79 @@ impl ParameterConfig {
 pub struct DataConfig {
     /// Element-wise map before standardisation.
     pub transform: DataTransform,
-    /// Length C of the data vector; for `simulator.dataset`, and for `custom`, which fills it in.
+    /// What a data set is; a vector when absent. For `simulator.dataset`, and for `custom`, which fills it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<DataKind>,
+    /// Length C of the data vector, or values of an item or grid point; for `simulator.dataset`, and for `custom`, which
+    /// fills it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<usize>,
+    /// Items of a set or series: one number, or the fewest and the most. With a built-in simulator it narrows its range.
+    #[serde(deserialize_with = "number::counts", skip_serializing_if = "Vec::is_empty")]
+    pub size: Vec<usize>,
+    /// Rows and columns of a field.
+    #[serde(deserialize_with = "number::counts", skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<usize>,
+}
+
+impl DataConfig {
+    /// The shape of the data as far as the file says it.
+    pub fn declared(&self) -> Option<DataShape> {
+        let features = self.features?;
+        let (first, last) = (self.size.first().copied(), self.size.last().copied());
+        Some(match self.kind.unwrap_or(DataKind::Vector) {
+            DataKind::Vector => DataShape::Vector { features },
+            DataKind::Set => DataShape::Set { features, min: first?, max: last? },
+            DataKind::Series => DataShape::Series { features, min: first?, max: last? },
+            DataKind::Field => match self.shape[..] {
+                [height, width] => DataShape::Field { height, width, channels: features },
+                _ => return None,
+            },
+        })
+    }
+    /// Declares this shape.
+    pub fn declare(&mut self, shape: &DataShape) {
+        self.features = Some(match *shape {
+            DataShape::Vector { features } => features,
+            _ => shape.features(),
+        });
+        let (min, max) = shape.items();
+        (self.kind, self.size, self.shape) = match *shape {
+            DataShape::Vector { .. } => (None, vec![], vec![]),
+            DataShape::Set { .. } => (Some(DataKind::Set), vec![min, max], vec![]),
+            DataShape::Series { .. } => (Some(DataKind::Series), vec![min, max], vec![]),
+            DataShape::Field { height, width, .. } => (Some(DataKind::Field), vec![], vec![height, width]),
+        };
+    }
 }
 
 /// `[summary]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SummaryConfig {
-    /// The kind of network.
-    pub kind: SummaryKind,
+    /// The kind of network; follows from the data when absent. Always set once resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SummaryKind>,
+    /// Width of its layers, 64 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// Modules, blocks or layers; when absent, 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modules: Option<usize>,
+    /// Summaries; when absent, four for each parameter, 16 to 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<usize>,
+    /// Most heads of attention networks, 4 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// Whether the first value of an item is its time stamp, for `transformer`; without, items are equally spaced.
+    pub time_stamps: bool,
+    /// Whether recurrent networks walk in both directions.
+    pub bidirectional: bool,
+    /// Activation of its layers.
+    pub activation: Activation,
+    /// Dropout probability, [0, 1).
+    pub dropout: f64,
 }
 
 /// `[flow]`.
@@ -193,6 +256,13 @@ pub struct TrainConfig {
     /// Size of the table, offline only: simulations to make, or rows of the dataset to use (all when absent).
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
     pub simulations: Option<u64>,
+    /// Data sets of the largest size that are simulated once and kept; each step takes some items of some of them. For
+    /// simulations that are dear, online only, sets and series only.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
+    pub pool: Option<u64>,
+    /// Equal parts of the run over which the pool grows to its size, 1 when absent.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
+    pub rounds: Option<u64>,
     /// Share of the table kept for validation, offline only.
     pub validation: f64,
     /// Epochs without a better validation loss before training stops, offline only.
@@ -242,12 +312,22 @@ impl Config {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { transform: DataTransform::None, features: None }
+        Self { transform: DataTransform::None, kind: None, features: None, size: vec![], shape: vec![] }
     }
 }
 impl Default for SummaryConfig {
     fn default() -> Self {
-        Self { kind: SummaryKind::Identity }
+        Self {
+            kind: None,
+            width: None,
+            modules: None,
+            outputs: None,
+            heads: None,
+            time_stamps: false,
+            bidirectional: false,
+            activation: Activation::Relu,
+            dropout: 0.0,
+        }
     }
 }
 impl Default for ObjectiveConfig {
@@ -291,6 +371,8 @@ impl Default for TrainConfig {
             ema: true,
             seed: 1,
             simulations: None,
+            pool: None,
+            rounds: None,
             validation: 0.1,
             patience: None,
             max_bad: 0.05,

@@ -1,5 +1,6 @@
 //! The model file: its form, its keys and their limits, its reading, its enumerations, the text of a prior.
 mod choice;
+pub(crate) mod data;
 mod form;
 mod joint;
 mod line;
@@ -11,7 +12,8 @@ mod schema;
 mod tests;
 
 pub use choice::{
-    Activation, Base, DataTransform, Mode, ObjectiveKind, Permutation, SummaryKind, Support, TransformKind,
+    Activation, Base, DataKind, DataTransform, Mode, ObjectiveKind, Permutation, SummaryKind, Support,
+    TransformKind,
 };
 pub use form::{
     Config, DataConfig, FlowConfig, ObjectiveConfig, ParameterConfig, SimulatorConfig, SummaryConfig,

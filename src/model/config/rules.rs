@@ -1,5 +1,6 @@
 //! Rules between keys, and the defaults that depend on other keys. After `resolve` a model file says everything.
-use super::choice::{Base, Mode, Permutation, TransformKind};
+use super::choice::{Base, Mode, Permutation, SummaryKind, TransformKind};
+use super::data;
 use super::form::Config;
 use super::line::{Fault, short};
 use super::prior::{self, Family};
@@ -19,8 +20,10 @@ const DEFAULT_SIMULATIONS: u64 = 10_000;
 pub(super) fn resolve(config: &mut Config) -> Result<Prior, Fault> {
     simulator(config)?;
     let prior = parameters(config)?;
+    data::resolve(config, prior.dim())?;
     flow(config, prior.dim())?;
     train(config)?;
+    data::pool(config)?;
     Ok(prior)
 }
 
@@ -149,7 +152,10 @@ fn parameters(config: &mut Config) -> Result<Prior, Fault> {
 }
 
 fn flow(config: &mut Config, dim: usize) -> Result<(), Fault> {
-    let features = config.data.features.unwrap_or(MAX_DIM);
+    let features = match config.summary.kind {
+        Some(SummaryKind::Identity) | None => config.data.features.unwrap_or(MAX_DIM),
+        Some(_) => config.summary.outputs.unwrap_or(64) + 1,
+    };
     let flow = &mut config.flow;
     let fault = |key: &str, problem: &str, hint: &str| Err(Fault::new(&["flow", key], problem, hint));
     match (flow.permutation, flow.reflections) {

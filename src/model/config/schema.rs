@@ -53,9 +53,22 @@ pub(super) const PARAMETER: Keys = &[
 ];
 pub(super) const DATA: Keys = &[
     ("transform", Choice(choice::DataTransform::NAMES)),
+    ("kind", Choice(choice::DataKind::NAMES)),
     ("features", Count(1, super::rules::MAX_DIM as u64)),
+    ("size", Counts(1, super::data::MAX_ITEMS, 2)),
+    ("shape", Counts(1, super::data::MAX_ITEMS, 2)),
 ];
-pub(super) const SUMMARY: Keys = &[("kind", Choice(choice::SummaryKind::NAMES))];
+pub(super) const SUMMARY: Keys = &[
+    ("kind", Choice(choice::SummaryKind::NAMES)),
+    ("width", Count(4, 1024)),
+    ("modules", Count(1, 16)),
+    ("outputs", Count(1, 512)),
+    ("heads", Count(1, 64)),
+    ("time_stamps", Flag),
+    ("bidirectional", Flag),
+    ("activation", Choice(choice::Activation::NAMES)),
+    ("dropout", Share),
+];
 pub(super) const FLOW: Keys = &[
     ("blocks", Count(1, 64)),
     ("transform", Choice(choice::TransformKind::NAMES)),
@@ -87,6 +100,8 @@ pub(super) const TRAIN: Keys = &[
     ("ema", Flag),
     ("seed", Seed),
     ("simulations", Count(2, u32::MAX as u64)),
+    ("pool", Count(1, u32::MAX as u64)),
+    ("rounds", Count(1, 1000)),
     ("validation", Within(0.0, 0.9)),
     ("patience", Count(1, 1_000_000)),
     ("max_bad", Within(0.0, 1.0)),

@@ -61,7 +61,7 @@ fn a_resolved_file_says_everything_and_reads_back_equal() {
 
 #[test]
 fn the_schema_has_exactly_the_keys_of_the_form() {
-    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\nmeans = []\nweights = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2";
+    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\nmeans = []\nweights = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\nkind = 'set'\nsize = [1]\nshape = [1, 1]\n[summary]\nkind = 'deep-set'\nwidth = 4\nmodules = 1\noutputs = 1\nheads = 1\nbidirectional = false\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2\npool = 1\nrounds = 1";
     let form: Config = toml::from_str(full).unwrap();
     let text: toml::Table = toml::to_string(&form).unwrap().parse().unwrap();
     for (section, keys) in schema::SECTIONS {

@@ -1,0 +1,269 @@
+//! A plan on the CPU: how its rows are cut into blocks and tiles, and where slots and partial gradients stand.
+//!
+//! All calls outside of sections, and those of coarse sections, run on a block of rows at a time. The others run on tiles
+//! of a block, few enough rows that what one call writes is in cache for the next. Slots of sections exist for
+//! one block only, so gradients that read them are formed block by block and added up in a fixed order.
+use crate::runtime::kernel::Call;
+use crate::runtime::memory::Shared;
+use crate::runtime::plan::{GradJob, Plan};
+use crate::runtime::state::{RunArgs, State};
+use crate::runtime::step::{GradPart, StepKernels};
+use crate::runtime::tile::{Slot, Tile, Wide};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+/// Rows of a block: whole register blocks of the product. Where every thread still gets one, and no gradient depends on it,
+/// large ones: each block reads all weights once, and those outgrow the second-level cache. A row's bits do not depend on its
+/// block.
+pub const SMALL_BLOCK: usize = 16;
+const LARGE_BLOCK: usize = 32;
+/// Most bytes of a block's section slots.
+const BLOCK_BYTES: usize = 32 << 20;
+/// Most bytes of a tile's section slots, where a row does not have more.
+const TILE_BYTES: usize = 1 << 20;
+/// Rows of a matrix in one gradient part or update part.
+pub const PART_ROWS: usize = 32;
+/// Most partial sums of a gradient on items.
+const GROUPS: usize = 32;
+
+/// Rows of a block of a plan without sections where a launch has so many rows.
+pub fn block_rows(rows: usize) -> usize {
+    if rows >= LARGE_BLOCK * rayon::current_num_threads() { LARGE_BLOCK } else { SMALL_BLOCK }
+}
+
+/// A gradient on items, and where its partial sums stand.
+struct ItemJob {
+    job: GradJob,
+    at: usize,
+}
+
+/// See the module's doc.
+pub struct CpuPlan {
+    /// As recorded.
+    pub plan: Plan,
+    /// Rows at a time.
+    pub capacity: usize,
+    /// Slots outside of sections.
+    pub acts: Shared,
+    /// Data rows.
+    pub table: Arc<[f32]>,
+    /// Their order.
+    pub index: Vec<u32>,
+    /// Parts of the gradients that are formed when all rows are done.
+    pub parts: Vec<GradPart>,
+    /// Sum of squares of each part, kept so that a step allocates nothing.
+    pub squares: Vec<f64>,
+    items: Vec<ItemJob>,
+    /// Floats of one set of partial sums.
+    partial: usize,
+    partials: Shared,
+    block: usize,
+    tile: usize,
+    /// Section slots not in use.
+    free: Mutex<Vec<Shared>>,
+}
+
+impl CpuPlan {
+    /// Lays out a plan for `rows` rows at a time.
+    pub fn new(plan: Plan, rows: usize) -> Self {
+        let row_bytes = plan.section_quads() as usize * 16;
+        let fitting = |bytes: usize, most: usize| {
+            let mut n = most;
+            while n > 1 && n * row_bytes > bytes {
+                n /= 2;
+            }
+            n
+        };
+        let block = fitting(BLOCK_BYTES, SMALL_BLOCK);
+        let tile = fitting(TILE_BYTES, block);
+        let capacity = rows.max(1).next_multiple_of(SMALL_BLOCK);
+        let quads = plan.quads - plan.section_quads();
+        let (mut parts, mut items, mut partial) = (vec![], vec![], 0);
+        for &job in &plan.grads {
+            if plan.on_items(&job) {
+                items.push(ItemJob { job, at: partial });
+                partial += job.floats();
+                continue;
+            }
+            let place = |s: Slot| Slot { at: place(&plan, s.at).unwrap_or(s.at), ..s };
+            let job = GradJob { x: job.x.map(place), delta: place(job.delta), ..job };
+            let k = job.x.map_or(1, |x| x.width as usize);
+            for first in (0..k).step_by(PART_ROWS) {
+                parts.push(GradPart { job, first, count: PART_ROWS.min(k - first) });
+            }
+        }
+        let groups = capacity.div_ceil(block).min(GROUPS);
+        Self {
+            capacity,
+            acts: Shared::new(quads as usize * 4 * capacity),
+            table: Arc::new([]),
+            index: vec![],
+            squares: vec![0.0; parts.len()],
+            parts,
+            items,
+            partial,
+            partials: Shared::new(groups * partial),
+            block,
+            tile,
+            free: Mutex::default(),
+            plan,
+        }
+    }
+
+    /// First float of a slot outside of sections.
+    pub fn start(&self, at: u32) -> Option<usize> {
+        place(&self.plan, at).map(|at| at as usize * 4 * self.capacity)
+    }
+
+    /// Runs calls over all rows. With `grads` the gradients on items follow in each block, into partial sums.
+    pub fn rows(
+        &self,
+        run: &RunArgs,
+        state: &State,
+        params: &[f32],
+        range: Range<usize>,
+        grads: Option<&'static StepKernels>,
+    ) {
+        let block = if self.plan.sections.is_empty() { block_rows(run.rows as usize) } else { self.block };
+        let blocks = (run.rows as usize).div_ceil(block);
+        let work = |b: usize, out: &mut [f32]| {
+            let row0 = b * block;
+            let rows = block.min(run.pad as usize - row0);
+            if self.plan.sections.is_empty() {
+                let tile = self.tile_of(run, state, params, &self.acts, row0, row0, rows);
+                self.plan.calls[range.clone()].iter().for_each(|call| (call.def.cpu)(&tile, call));
+                return;
+            }
+            let wide = self.take();
+            let whole = self.tile_of(run, state, params, &wide, row0, row0, rows);
+            for (calls, fine) in self.pieces(&range) {
+                if fine && self.tile < block {
+                    for first in (row0..row0 + rows).step_by(self.tile) {
+                        let n = self.tile.min(row0 + rows - first);
+                        let tile = self.tile_of(run, state, params, &wide, row0, first, n);
+                        calls.iter().for_each(|call| (call.def.cpu)(&tile, call));
+                    }
+                } else {
+                    calls.iter().for_each(|call| (call.def.cpu)(&whole, call));
+                }
+            }
+            if let Some(kernels) = grads {
+                for item in &self.items {
+                    (kernels.items_cpu)(&whole, &item.job, &mut out[item.at..][..item.job.floats()]);
+                }
+            }
+            self.give(wide);
+        };
+        if grads.is_none() || self.items.is_empty() {
+            (0..blocks).into_par_iter().with_max_len(1).for_each(|b| work(b, &mut []));
+            return;
+        }
+        let groups = self.groups(run);
+        (0..groups).into_par_iter().with_max_len(1).for_each(|g| {
+            // SAFETY: every group has its own partial sums.
+            let out = unsafe { self.partials.slice_mut(g * self.partial, self.partial) };
+            out.fill(0.0);
+            (g * blocks / groups..(g + 1) * blocks / groups).for_each(|b| work(b, out));
+        });
+    }
+
+    /// Sets of partial sums of a run.
+    fn groups(&self, run: &RunArgs) -> usize {
+        (run.rows as usize).div_ceil(self.block).min(GROUPS)
+    }
+
+    /// Adds the partial sums of the gradients on items up, in order; the sum of squares of each gradient.
+    pub fn sum_items(&self, run: &RunArgs, kernels: &StepKernels, grad: &Shared, add: bool) -> Vec<f64> {
+        let groups = self.groups(run);
+        let one = |item: &ItemJob| {
+            let n = item.job.floats();
+            // SAFETY: jobs own disjoint pieces of the gradient, and the rows' work has ended.
+            let out = unsafe { grad.slice_mut(item.job.at as usize, n) };
+            if !add {
+                out.fill(0.0);
+            }
+            for g in 0..groups {
+                // SAFETY: as above.
+                let part = unsafe { self.partials.slice(g * self.partial + item.at, n) };
+                out.iter_mut().zip(part).for_each(|(g, p)| *g += p);
+            }
+            (kernels.squares_cpu)(out)
+        };
+        self.items.par_iter().with_max_len(4).map(one).collect()
+    }
+
+    /// Calls of `range` as they follow each other: inside and outside of fine sections.
+    fn pieces(&self, range: &Range<usize>) -> Vec<(&[Call], bool)> {
+        let mut pieces = vec![];
+        let mut at = range.start;
+        let clip = |i: usize| i.clamp(range.start, range.end);
+        for s in self.plan.sections.iter().filter(|s| !s.coarse) {
+            let (begin, end) = (clip(s.calls.start).max(at), clip(s.calls.end));
+            if begin < end {
+                pieces.push((&self.plan.calls[at..begin], false));
+                pieces.push((&self.plan.calls[begin..end], true));
+                at = end;
+            }
+        }
+        pieces.push((&self.plan.calls[at..range.end], false));
+        pieces
+    }
+
+    #[allow(clippy::too_many_arguments)] // what a tile is made of
+    fn tile_of<'a>(
+        &'a self,
+        run: &'a RunArgs,
+        state: &'a State,
+        params: &'a [f32],
+        wide: &'a Shared,
+        block_row0: usize,
+        row0: usize,
+        rows: usize,
+    ) -> Tile<'a> {
+        let sections = &self.plan.sections;
+        let wide = (!sections.is_empty()).then_some(Wide {
+            sections,
+            acts: wide,
+            row0: block_row0,
+            pad: self.block,
+        });
+        let consts = &self.plan.consts;
+        Tile {
+            row0,
+            rows,
+            run,
+            state,
+            acts: &self.acts,
+            wide,
+            params,
+            consts,
+            table: &self.table,
+            index: &self.index,
+        }
+    }
+
+    /// Section slots for one block. Handed out, not kept for each thread: while a simulator waits for threads of its own,
+    /// this one may begin another block.
+    fn take(&self) -> Shared {
+        let free = self.free.lock().unwrap_or_else(|e| e.into_inner()).pop();
+        free.unwrap_or_else(|| Shared::new(self.plan.section_quads() as usize * 4 * self.block))
+    }
+    fn give(&self, wide: Shared) {
+        self.free.lock().unwrap_or_else(|e| e.into_inner()).push(wide);
+    }
+}
+
+/// Where a slot stands when sections take no room; none for a slot of a section.
+fn place(plan: &Plan, at: u32) -> Option<u32> {
+    let mut before = 0;
+    for s in &plan.sections {
+        if s.quads.contains(&at) {
+            return None;
+        }
+        if s.quads.start <= at {
+            before += s.quads.end - s.quads.start;
+        }
+    }
+    Some(at - before)
+}

@@ -1,0 +1,112 @@
+//! Summaries of items in order: recurrent networks, strided convolutions, and the one after the other.
+//!
+//! Convolution layers have 5 taps; all but the first halve the length. What is left is pooled (mean and largest), or walked
+//! by a recurrent cell, whose last state is the summary's raw material.
+use crate::layers::activation::Activation;
+use crate::layers::conv::{ItemDense, ItemShape};
+use crate::layers::pool::{Items, Pool};
+use crate::layers::recurrent::{Cell, Recurrent};
+use crate::runtime::params::{ParamTable, pad4};
+use crate::runtime::recorder::Recorder;
+use crate::summary::tape::Tape;
+
+/// Taps of a convolution.
+const TAPS: usize = 5;
+
+/// What comes after the convolutions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walk {
+    /// Mean and largest.
+    Pool,
+    /// The last state of a cell, or of two that walk in both directions.
+    Cell(Cell, bool),
+}
+
+/// A declared network.
+pub struct SeriesNet {
+    activation: Activation,
+    convolutions: Vec<ItemDense>,
+    /// Layers of each direction: products with the inputs, cell.
+    stacks: Vec<Vec<(ItemDense, Recurrent)>>,
+    hidden: ItemDense,
+    output: ItemDense,
+}
+
+impl SeriesNet {
+    /// Declares a network from items of `features` columns: `convolutions` layers, then `cells` recurrent ones or a pool.
+    #[allow(clippy::too_many_arguments)] // the network's sizes
+    pub fn declare(
+        table: &mut ParamTable,
+        name: &str,
+        features: usize,
+        width: usize,
+        convolutions: usize,
+        walk: Walk,
+        cells: usize,
+        outputs: usize,
+        activation: Activation,
+    ) -> Self {
+        let mut inputs = features;
+        let mut layers = vec![];
+        for l in 0..convolutions {
+            let name = format!("{name}.convolution.{l}");
+            layers.push(ItemDense::declare(table, &name, TAPS, inputs, width, 0, true));
+            inputs = width;
+        }
+        let mut stacks = vec![];
+        if let Walk::Cell(cell, both) = walk {
+            for reverse in [false, true].into_iter().take(1 + usize::from(both)) {
+                let mut from = inputs;
+                let mut stack = vec![];
+                for l in 0..cells {
+                    let name = format!("{name}.{}.{l}", if reverse { "backward" } else { "forward" });
+                    let own = Recurrent::declare(table, &name, cell, width, reverse);
+                    let gates = cell.gates() * own.h;
+                    stack.push((ItemDense::declare(table, &name, 1, from, gates, own.h, true), own));
+                    from = own.h;
+                }
+                stacks.push(stack);
+            }
+        }
+        let raw = match walk {
+            Walk::Pool => 2 * pad4(inputs),
+            Walk::Cell(_, both) => (1 + usize::from(both)) * pad4(width),
+        };
+        let hidden = ItemDense::declare(table, &format!("{name}.hidden"), 1, raw, width, 0, true);
+        let output = ItemDense::declare(table, &format!("{name}.output"), 1, width, outputs, width, true);
+        Self { activation, convolutions: layers, stacks, hidden, output }
+    }
+
+    /// Records the network; the summaries as one item.
+    pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+        let mut h = *x;
+        for (l, layer) in self.convolutions.iter().enumerate() {
+            let shape = ItemShape::series(h.n, TAPS, if l == 0 { 1 } else { 2 });
+            let pre = tape.product(r, layer, shape, &h, None);
+            h = tape.activate(r, self.activation, &pre, None);
+        }
+        let raw = if self.stacks.is_empty() {
+            tape.pool(r, Pool::Both, &h)
+        } else {
+            let mut ends = vec![];
+            for stack in &self.stacks {
+                let (mut items, mut last) = (h, h);
+                for (products, cell) in stack {
+                    let gates = tape.dense(r, products, &items);
+                    (items, last) = tape.recurrent(r, cell, &gates);
+                }
+                ends.push((last, 0, last.width));
+            }
+            match ends[..] {
+                [(only, ..)] => only,
+                _ => {
+                    let to = r.slot(ends.iter().map(|e| e.2).sum());
+                    tape.join(r, &ends, to)
+                }
+            }
+        };
+        let pre = tape.dense(r, &self.hidden, &raw);
+        let h = tape.activate(r, self.activation, &pre, None);
+        tape.dense(r, &self.output, &h)
+    }
+}

@@ -1,0 +1,181 @@
+//! Data sets of any size, from training to draws: the mean of a normal, whose posterior is known for every size.
+#[path = "common/normal_mean.rs"]
+mod normal_mean;
+use couplet::optim;
+use couplet::rng::{Rng, streams};
+use couplet::runtime::cpu_exec::CpuExec;
+use couplet::runtime::exec::{Executor, Weights};
+use couplet::runtime::state::RunArgs;
+use couplet::sim::{DataShape, Simulator};
+use couplet::{Model, Posterior, Trainer};
+use normal_mean::{NormalMean, text};
+use std::sync::Arc;
+
+fn model(rest: &str, min: usize, max: usize) -> Model {
+    let model = Model::from_toml(&text(rest)).unwrap();
+    model.with_simulator(Arc::new(NormalMean { min, max })).unwrap()
+}
+
+fn trained(steps: u64) -> Posterior {
+    let small = "[summary]\nwidth = 16\nmodules = 1\noutputs = 4\n[flow]\nblocks = 2\ntransform = 'affine'\nhidden = [16, 16]\n";
+    let trainer = Trainer::new(model(small, 1, 60)).steps(steps).batch(32).lr(4e-3);
+    trainer.train().unwrap().0
+}
+
+/// A data set of `n` items about `mu`, filled up to `most` by NaN.
+fn data_set(mu: f32, n: usize, most: usize, row: u32) -> Vec<f32> {
+    let mut rng = Rng::new(5, streams::TEST, 0, row);
+    let mut x: Vec<f32> = (0..n).map(|_| mu + rng.normal()).collect();
+    x.resize(most, f32::NAN);
+    x
+}
+
+fn mean_sd(draws: &[f32]) -> (f64, f64) {
+    let n = draws.len() as f64;
+    let mean = draws.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    (mean, (draws.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt())
+}
+
+#[test]
+fn the_posterior_of_every_size_is_the_known_one() {
+    let posterior = trained(2500);
+    for n in [1usize, 4, 15, 60] {
+        let (mut sd_ratio, mut shift) = (0.0, 0.0);
+        for row in 0..20 {
+            let x = data_set(0.1 * row as f32 - 1.0, n, 60, row);
+            let draws = posterior.sample(&x, 2000, 3).unwrap();
+            let (mean, sd) = mean_sd(&draws);
+            let sum: f64 = x[..n].iter().map(|&v| f64::from(v)).sum();
+            let exact = (sum / (n as f64 + 1.0), (1.0 / (n as f64 + 1.0)).sqrt());
+            sd_ratio += sd / exact.1 / 20.0;
+            shift += ((mean - exact.0) / exact.1).abs() / 20.0;
+        }
+        println!("n = {n}: sd / exact {sd_ratio:.3}, |mean - exact| / sd {shift:.3}");
+        assert!((sd_ratio - 1.0).abs() < 0.08, "n = {n}: sd is {sd_ratio} times the exact one");
+        assert!(shift < 0.25, "n = {n}: the mean is {shift} sd off");
+    }
+}
+
+/// Summaries of standardised data sets in rows `n | items`, by a plan for `items` items.
+fn summaries(model: &Model, table: &[f32], rows: usize, items: usize) -> Vec<f32> {
+    let pairs = model.simulate(1, 0, 200).unwrap();
+    let network = model.network(model.standardiser(&pairs).unwrap()).unwrap();
+    let start = network.initial(1, &[]).unwrap();
+    let mut exec = CpuExec::new(network.table.clone(), &optim::STEP);
+    exec.restore(&start).unwrap();
+    let p = network.summary_plan(network.summary.as_ref().unwrap(), items);
+    let id = exec.prepare(p.plan, rows).unwrap();
+    exec.set_table(id, table).unwrap();
+    let n = rows as u32;
+    let run = RunArgs { rows: n, batch: n, draws: 1, ..RunArgs::default() };
+    exec.run(id, &run, Weights::Average).unwrap();
+    exec.read(id, p.condition, rows, network.dims().1).unwrap()
+}
+
+/// Rows `n | items` of 24 items at most, with 1 to 6 of them.
+fn ragged() -> Vec<f32> {
+    let x = data_set(0.3, 6 * 6, 36, 9);
+    (0..6)
+        .flat_map(|r| [vec![r as f32 + 1.0], x[6 * r..7 * r + 1].to_vec(), vec![0.0; 23 - r]].concat())
+        .collect()
+}
+
+const SERIES: &str = "[simulator]\ncustom = 'series'\n[data]\nkind = 'series'\nfeatures = 1\nsize = [1, 24]\n[[parameter]]\nname = 'mu'\nprior = 'normal(0, 1)'\n";
+
+fn of_kind(kind: &str) -> Model {
+    if kind == "deep-set" || kind == "set-transformer" {
+        return model(&format!("[summary]\nkind = '{kind}'\nwidth = 8\noutputs = 4"), 1, 24);
+    }
+    struct Series;
+    impl Simulator for Series {
+        fn name(&self) -> &str {
+            "series"
+        }
+        fn dims(&self) -> (usize, usize) {
+            (1, 24)
+        }
+        fn shape(&self) -> DataShape {
+            DataShape::Series { features: 1, min: 1, max: 24 }
+        }
+        fn simulate(&self, seed: u64, step: u32, row0: u32, theta: &[f32], x: &mut [f32]) {
+            self.simulate_items(seed, step, row0, 24, theta, x);
+        }
+        fn simulate_items(&self, seed: u64, step: u32, row0: u32, n: usize, theta: &[f32], x: &mut [f32]) {
+            NormalMean { min: 1, max: 24 }.simulate_items(seed, step, row0, n, theta, x);
+        }
+        fn wgsl(&self) -> Option<String> {
+            None
+        }
+    }
+    let text = format!("{SERIES}[summary]\nkind = '{kind}'\nwidth = 8\noutputs = 4");
+    Model::from_toml(&text).unwrap().with_simulator(Arc::new(Series)).unwrap()
+}
+
+#[test]
+fn padding_changes_no_bit() {
+    for kind in ["deep-set", "set-transformer", "lstm", "gru", "conv", "conv-gru", "transformer"] {
+        let model = of_kind(kind);
+        let want = summaries(&model, &ragged(), 6, 8);
+        for items in [12, 24] {
+            assert_eq!(summaries(&model, &ragged(), 6, items), want, "{kind}, {items} items");
+        }
+        assert!(want.iter().all(|v| v.is_finite()), "{kind}");
+    }
+}
+
+#[test]
+fn the_order_of_items_matters_to_series_only() {
+    for kind in ["deep-set", "set-transformer", "lstm", "gru", "conv", "conv-gru", "transformer"] {
+        let model = of_kind(kind);
+        let mut table = ragged();
+        let before = summaries(&model, &table, 6, 8);
+        table.chunks_exact_mut(25).for_each(|row| {
+            let n = row[0] as usize;
+            row[1..=n].reverse();
+        });
+        let after = summaries(&model, &table, 6, 8);
+        let size = before.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        // the data set of one item has only one order
+        let off = before.iter().zip(&after).skip(5).fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / size;
+        let unordered = kind == "deep-set" || kind == "set-transformer";
+        assert_eq!(off < 1e-5, unordered, "{kind}: {off}");
+    }
+}
+
+#[test]
+fn draws_of_a_data_set_depend_on_its_items_alone() {
+    let posterior = trained(3);
+    let x = data_set(0.5, 9, 60, 1);
+    let alone = posterior.sample(&x, 50, 7).unwrap();
+    // beside a larger one, with its gaps elsewhere
+    let mut moved = vec![f32::NAN; 60];
+    (0..9).for_each(|i| moved[3 * i + 2] = x[i]);
+    let both = [moved, data_set(0.1, 60, 60, 2)].concat();
+    assert_eq!(posterior.sample(&both, 50, 7).unwrap()[..50], alone[..]);
+    let text = posterior.sample(&[f32::NAN; 60], 5, 1).unwrap_err().to_string();
+    assert!(text.contains("at least one item"), "{text}");
+    let mut bad = x.clone();
+    bad[3] = f32::INFINITY;
+    let text = posterior.sample(&bad, 5, 1).unwrap_err().to_string();
+    assert!(text.contains("data set 0, value 3"), "{text}");
+}
+
+#[test]
+fn a_pool_that_grows_trains_and_is_the_same_every_time() {
+    let rest = "[summary]\nwidth = 8\nmodules = 1\noutputs = 4\n[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\npool = 300\nrounds = 3\nsteps = 90\nbatch = 16";
+    let run = || Trainer::new(model(rest, 2, 30)).train().unwrap();
+    let ((a, summary), (b, _)) = (run(), run());
+    let x = data_set(1.0, 12, 30, 3);
+    assert_eq!(a.sample(&x, 20, 1).unwrap(), b.sample(&x, 20, 1).unwrap());
+    assert!(summary.loss < 1.4, "{}", summary.loss); // the prior's entropy is 1.42 nats
+}
+
+#[test]
+fn a_table_of_ragged_pairs_trains_offline() {
+    let rest = "[summary]\nwidth = 8\nmodules = 1\noutputs = 4\n[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\nsteps = 300\nbatch = 16";
+    let m = model(rest, 1, 30);
+    let pairs = m.simulate(3, 0, 1000).unwrap();
+    assert!(pairs.x.iter().any(|v| v.is_nan()));
+    let (_, summary) = Trainer::new(m).data(pairs).train().unwrap();
+    assert!(summary.validation.unwrap() < 1.0, "{summary:?}");
+}
