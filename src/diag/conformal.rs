@@ -46,11 +46,15 @@ impl Conformal {
     /// `bounds`. Where narrowing would cross the ends, both are the middle.
     pub fn apply(&self, parameter: usize, ends: &[[f64; 2]; 4], sd: f64, bounds: [f64; 2]) -> [[f64; 2]; 4] {
         let mut calibrated = *ends;
+        let mut inner: Option<[f64; 2]> = None;
         for (end, q) in calibrated.iter_mut().zip(self.widen.get(parameter).copied().unwrap_or_default()) {
             let (low, high) = (end[0] - q * sd, end[1] + q * sd);
             let middle = 0.5 * (end[0] + end[1]);
             *end = if low <= high { [low, high] } else { [middle, middle] };
             *end = end.map(|v| v.max(bounds[0]).min(bounds[1]));
+            // Each level has its own correction; a wider one holds the narrower all the same.
+            *end = inner.map_or(*end, |i| [end[0].min(i[0]), end[1].max(i[1])]);
+            inner = Some(*end);
         }
         calibrated
     }
@@ -124,6 +128,10 @@ mod tests {
         let conformal = Conformal { sets: 9, widen: vec![[-5.0, 1.0, 2.0, 3.0]] };
         let out = conformal.apply(0, &[[0.4, 0.6], [0.3, 0.7], [0.2, 0.8], [0.1, 0.9]], 0.1, [0.0, 1.0]);
         assert_eq!(out[0], [0.5, 0.5]);
+        let nested = Conformal { sets: 9, widen: vec![[3.0, 0.0, 0.0, 0.0]] };
+        let out_of_order =
+            nested.apply(0, &[[0.4, 0.6], [0.3, 0.7], [0.2, 0.8], [0.1, 0.9]], 0.1, [0.0, 1.0]);
+        assert_eq!(out_of_order[1], out_of_order[0]);
         assert!((out[1][0] - 0.2).abs() < 1e-12 && out[3] == [0.0, 1.0]);
     }
 }

@@ -14,7 +14,7 @@ const MAX_DOTS: usize = 500;
 fn panel(title: &str, heading: &str, note: &str) -> (Svg, [f64; 4]) {
     let mut svg = Svg::new(WIDTH, HEIGHT, title);
     svg.bold((50.0, 17.0), Anchor::Start, TITLE, INK, &fit(heading, TITLE, 150.0));
-    svg.text((WIDTH - 12.0, 17.0), Anchor::End, TICK, FAINT, &note.replace('-', "−"));
+    svg.text((WIDTH - 12.0, 17.0), Anchor::End, TICK, FAINT, &note.replace('-', "−").replace("NaN", "?"));
     (svg, [50.0, WIDTH - 12.0, HEIGHT - 38.0, 26.0])
 }
 
