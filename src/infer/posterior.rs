@@ -100,10 +100,11 @@ impl Posterior {
     /// Learns from simulated data `x (n, C)`, all finite, what familiar data look like. Training does this.
     pub fn learn_reference(&mut self, x: &[f32]) -> Result<Option<&Reference>> {
         self.reference = None;
-        let sets = x.len() / self.standardiser.x_mean.len().max(1);
+        let sets = x.len() / self.model.x_dim()?.max(1);
         if sets > 0 {
             let summaries = self.summary(x)?;
-            self.reference = Reference::fit(&summaries, summaries.len() / sets);
+            let width = summaries.len() / sets.max(1);
+            self.reference = Reference::fit(&summaries, width);
         }
         Ok(self.reference.as_ref())
     }
