@@ -61,7 +61,15 @@ fn measure(kind: &str, items: usize) -> Result<f64, Box<dyn std::error::Error>> 
     let mut exec = CpuExec::new(network.table.clone(), &optim::STEP);
     exec.restore(&network.initial(1, &[])?)?;
     let id = exec.prepare(network.items_plan(summary, Rows::Online, items), BATCH)?;
-    let args = StepArgs { lr: 5e-4, total: 1e6, beta1: 0.9, beta2: 0.999, eps: 1e-8, clip: 1.5, ..StepArgs::default() };
+    let args = StepArgs {
+        lr: 5e-4,
+        total: 1e6,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        clip: 1.5,
+        ..StepArgs::default()
+    };
     let steps = (20 * 256 / items).clamp(2, 50);
     let mut best = f64::INFINITY;
     for _ in 0..6 {
@@ -76,7 +84,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let kind = std::env::args().nth(1).unwrap_or_else(|| "deep-set".into());
     for items in [256, 64, 1024, 4096] {
         let ms = measure(&kind, items)?;
-        println!("{kind}, {BATCH} data sets of {items} items: {ms:.2} ms a step, {:.3} us an item", 1e3 * ms / (BATCH * items) as f64);
+        println!(
+            "{kind}, {BATCH} data sets of {items} items: {ms:.2} ms a step, {:.3} us an item",
+            1e3 * ms / (BATCH * items) as f64
+        );
     }
     Ok(())
 }

@@ -85,10 +85,10 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn models_lists_the_eight_and_prints_one() {
+fn models_lists_all_and_prints_each() {
     let folder = folder();
     let list = done(folder.path(), &["models"]);
-    assert_eq!(list.lines().count(), 8, "{list}");
+    assert_eq!(list.lines().count(), couplet::sim::BUILTIN.len(), "{list}");
     for line in list.lines() {
         let name = line.split_whitespace().next().unwrap();
         let model = done(folder.path(), &["models", name]);
@@ -315,7 +315,45 @@ fn a_check_gives_a_verdict_and_figures() {
     assert!(ran.code == 0 || ran.code == 1, "{}{}", ran.out, ran.err);
     let few = ["check", text(trained()), "--sets", "3", "--draws", "3", "--device", "cpu"];
     refused(folder.path(), &few, &["expected at least", "found 3 data sets"]);
-    assert!(!ran.out.is_empty() && folder.path().join("figures/ranks.svg").is_file(), "{}", ran.out);
+    assert!(!ran.out.is_empty() && folder.path().join("figures/ranks-theta-1.svg").is_file(), "{}", ran.out);
+    assert!(folder.path().join("figures/ranks-theta-1.png").is_file());
+}
+
+#[test]
+fn a_certificate_and_reports_follow_a_check() {
+    let folder = folder();
+    let run = changed(folder.path(), |_| {});
+    let at = folder.path();
+    std::fs::write(at.join("x.csv"), "-0.2,0.3\n500,-700\n").unwrap();
+    let sample = ["sample", text(&run), "--data", "x.csv", "-n", "200", "--device", "cpu"];
+    let before = done(at, &sample);
+    assert!(before.contains("Never checked") && before.contains("far outside"), "{before}");
+    refused(at, &[&sample[..], &["--conformal"]].concat(), &["couplet check"]);
+    let check = ["check", text(&run), "--sets", "60", "--draws", "60", "--device", "cpu"];
+    let checked = couplet(at, &check);
+    assert!(checked.code < 2 && checked.out.contains("report.html"), "{}{}", checked.out, checked.err);
+    let after = done(at, &[&sample[..], &["--conformal", "--report", "r.html", "--plots", "p"]].concat());
+    for part in ["Checked 20", "60 data sets", "conformal", "warning: ", "Report in r.html"] {
+        assert!(after.contains(part), "{after}lacks: {part}");
+    }
+    for page in [run.join("report.html"), at.join("r.html")] {
+        let html = std::fs::read_to_string(page).unwrap();
+        assert!(html.len() < 2_000_000 && html.contains("prefers-color-scheme") && html.contains("<svg"));
+        assert!(
+            !html.replace("http://www.w3.org/2000/svg", "").contains("http") && !html.contains("<script")
+        );
+    }
+    assert!(at.join("p/pairs-0.png").is_file());
+    // Observed data against simulated ones: far off, so the answer is no.
+    std::fs::write(at.join("many.csv"), "5,5\n".repeat(30) + "5.1,5\n").unwrap();
+    let observed = couplet(at, &[&check[..], &["--observed", "many.csv"]].concat());
+    assert!(observed.code == 1 && observed.out.contains("unlike the simulated ones"), "{}", observed.out);
+    // Another prior: whose posterior would be at fault is said.
+    let wide = done(at, &["models", "two-moons"]).replace("uniform(-1, 1)", "uniform(-2, 2)");
+    std::fs::write(at.join("wide.toml"), wide).unwrap();
+    let other = couplet(at, &[&check[..], &["--model", "wide.toml"]].concat());
+    assert!(other.code == 1 && other.out.contains("trained under another prior"), "{}", other.out);
+    refused(at, &[&check[..], &["--model", "slcp"]].concat(), &["differs in prior or simulator only"]);
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn activations_and_their_gradients() {
             let x: Vec<f32> = x.iter().map(|v| 2.0 * v).collect();
             let (pre, post, residual, d_post) =
                 (p.slot(&x), p.recorder.slot(width), p.slot(&res), p.slot(&d));
-            activation::forward(&mut p.recorder, act, pre, post, Some(residual), None);
-            activation::backward(&mut p.recorder, act, pre, d_post, None);
+            activation::forward(&mut p.recorder, act, pre, post, Some(residual), None, true);
+            activation::backward(&mut p.recorder, pre, d_post);
             let mut ran = p.run(meta);
             let f = |x: f64| naive::activation(act, x);
             let want: Vec<f64> = x.iter().zip(&res).map(|(&x, &r)| f(x.into()) + f64::from(r)).collect();

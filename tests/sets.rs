@@ -1,8 +1,8 @@
 //! Data sets of any size, from training to draws: the mean of a normal, whose posterior is known for every size.
 #[path = "common/normal_mean.rs"]
 mod normal_mean;
-use couplet::rng::{Rng, streams};
 use couplet::optim;
+use couplet::rng::{Rng, streams};
 use couplet::runtime::cpu_exec::CpuExec;
 use couplet::runtime::exec::{Executor, Weights};
 use couplet::runtime::state::RunArgs;
@@ -75,7 +75,9 @@ fn summaries(model: &Model, table: &[f32], rows: usize, items: usize) -> Vec<f32
 /// Rows `n | items` of 24 items at most, with 1 to 6 of them.
 fn ragged() -> Vec<f32> {
     let x = data_set(0.3, 6 * 6, 36, 9);
-    (0..6).flat_map(|r| [vec![r as f32 + 1.0], x[6 * r..7 * r + 1].to_vec(), vec![0.0; 23 - r]].concat()).collect()
+    (0..6)
+        .flat_map(|r| [vec![r as f32 + 1.0], x[6 * r..7 * r + 1].to_vec(), vec![0.0; 23 - r]].concat())
+        .collect()
 }
 
 const SERIES: &str = "[simulator]\ncustom = 'series'\n[data]\nkind = 'series'\nfeatures = 1\nsize = [1, 24]\n[[parameter]]\nname = 'mu'\nprior = 'normal(0, 1)'\n";

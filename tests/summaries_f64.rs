@@ -36,8 +36,15 @@ fn close(what: &str, got: &[f32], want: &[f64]) {
 
 fn case(name: &str, kind: Kind, data: DataShape, modules: usize, naive: impl Fn(&Weights, &Set) -> Vec<f64>) {
     let (f, most, field) = (data.features(), data.items().1, matches!(data, DataShape::Field { .. }));
-    let shape =
-        SummaryShape { kind, data, width: 4, modules, outputs: 3, activation: Activation::Silu, dropout: 0.0 };
+    let shape = SummaryShape {
+        kind,
+        data,
+        width: 4,
+        modules,
+        outputs: 3,
+        activation: Activation::Silu,
+        dropout: 0.0,
+    };
     let rows = COUNTS.len();
     let counts = COUNTS.map(|n| if field { most } else { n });
     let mut p = Probe::new(rows);
@@ -69,13 +76,8 @@ fn case(name: &str, kind: Kind, data: DataShape, modules: usize, naive: impl Fn(
     let d_h = p.slot(&d);
     p.recorder.begin_items(summary.is_coarse());
     let (count_slot, x_slot) = (p.slot(&count), p.slot(&stored));
-    let items = Items {
-        slot: x_slot,
-        width: pad4(f),
-        n: most,
-        count: count_slot,
-        shrink: usize::from(!field),
-    };
+    let items =
+        Items { slot: x_slot, width: pad4(f), n: most, count: count_slot, shrink: usize::from(!field) };
     let (tape, y) = summary.forward(&mut p.recorder, &items, h, true);
     p.recorder.end_items();
     p.recorder.begin_items(summary.is_coarse());

@@ -2,7 +2,8 @@
 // Constants from `moments` on: u_mean | 1/u_sd | u_sd (D each) | x_center | x_inv_scale | x_mean | 1/x_sd (C each)
 //# use common/math
 
-// Element-wise transform of the data. kind: 0 none, 1 log, 2 log1p, 3 asinh of (x - center) inv_scale
+// Element-wise transform of the data. kind: 0 none, 1 log, 2 log1p, 3 asinh of (x - center) inv_scale,
+// 4 log of x + 0.001
 fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 {
     if (kind == 1u) {
         return log_(clamp(x, 1e-30, 3e38));
@@ -14,6 +15,9 @@ fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 
         let y = (x - center) * inv_scale;
         let a = min(abs(y), 1e18);
         return math_copysign(log1p_(a + a * a / (1.0 + sqrt(1.0 + a * a))), y);
+    }
+    if (kind == 4u) {
+        return log_(clamp(x, 0.0, 3e38) + 1e-3);
     }
     return x;
 }

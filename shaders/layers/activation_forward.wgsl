@@ -1,6 +1,6 @@
 // Activation, forward.      post = act(pre) m [+ residual],   m = 0 or 1 / (1 - rate)
 //
-// pre       (batch, WIDTH)   read
+// pre       (batch, WIDTH)   read    with SLOPE act'(pre) m is written over it, for the way back
 // post      (batch, WIDTH)   write
 // residual  (batch, WIDTH)   read    with RESIDUAL
 //
@@ -21,9 +21,23 @@ fn kernel(at: u32, t: u32) {
             activation_value(ACT, x.z),
             activation_value(ACT, x.w),
         );
+        var d = vec4f();
+        if (SLOPE == 1u) {
+            d = vec4f(
+                activation_slope(ACT, x.x),
+                activation_slope(ACT, x.y),
+                activation_slope(ACT, x.z),
+                activation_slope(ACT, x.w),
+            );
+        }
         if (DROPOUT == 1u) {
             let batch_row = run.row0 + tile_row0() + i / width4;
-            y = activation_dropout(y, batch_row, i % width4, a.layer, a.rate);
+            let mask = activation_mask(batch_row, i % width4, a.layer, a.rate);
+            y *= mask;
+            d *= mask;
+        }
+        if (SLOPE == 1u) {
+            acts[pre + i] = d;
         }
         if (RESIDUAL == 1u) {
             y += acts[residual + i];

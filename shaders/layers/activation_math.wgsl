@@ -13,7 +13,7 @@ fn activation_value(kind: u32, x: f32) -> f32 {
         return select(exp_(min(x, 0.0)) - 1.0, x, x > 0.0);
     }
     if (kind == 2u) {
-        return x / (1.0 + exp_(-x));
+        return x * (1.0 / (1.0 + exp_(-x)));
     }
     if (kind == 3u) {
         return 0.5 * x * (1.0 + erf_(x * 0.70710678));
@@ -50,10 +50,10 @@ fn activation_slope(kind: u32, x: f32) -> f32 {
     let t = n / (n + 2.0);
     return t + x * (1.0 - t * t) * (e / (1.0 + e));
 }
-// Inverted dropout of quad q of a row: one Philox block serves its four columns
-fn activation_dropout(y: vec4f, batch_row: u32, q: u32, layer: u32, rate: f32) -> vec4f {
+// Inverted-dropout mask of quad q of a row, 0 or 1/(1-rate): one Philox block serves its four columns
+fn activation_mask(batch_row: u32, q: u32, layer: u32, rate: f32) -> vec4f {
     let counter = vec4u(batch_row, q | (layer << 16u), state[0].step, STREAM_DROPOUT);
     let bits = philox(counter, vec2u(state[0].seed_lo, state[0].seed_hi));
     let uniform4 = (vec4f(bits >> vec4u(9u)) + 0.5) * 1.1920928955078125e-7;
-    return select(y * (1.0 / (1.0 - rate)), vec4f(0.0), uniform4 < vec4f(rate));
+    return select(vec4f(1.0 / (1.0 - rate)), vec4f(0.0), uniform4 < vec4f(rate));
 }

@@ -32,6 +32,11 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
 fn rng_new(seed: vec2u, stream: u32, step: u32, row: u32) -> Rng {
     return Rng(vec4u(row, 0u, step, stream), seed, vec4u(0u), 4u);
 }
+// Goes to the first word of a block: parts of one row may be drawn in any order.
+fn rng_jump(r: ptr<function, Rng>, block: u32) {
+    (*r).counter.y = block;
+    (*r).used = 4u;
+}
 // The next 32 random bits. The block is rotated, not indexed: indexing a vector costs a spill on some drivers.
 fn rng_next_u32(r: ptr<function, Rng>) -> u32 {
     if ((*r).used >= 4u) {

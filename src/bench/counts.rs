@@ -2,7 +2,7 @@
 //!
 //! Each operand of a call counts once, whether a cache holds it or not: slots by row, parameters by tile of rows. The bytes
 //! of the calls are those their CPU twins ask for; a GPU kernel touches the same.
-use crate::runtime::cpu_exec::TILE_ROWS;
+use crate::runtime::cpu_exec::SMALL_TILE;
 use crate::runtime::memory::Shared;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::{RunArgs, State};
@@ -51,16 +51,16 @@ impl Totals {
 
 /// Counts every call of a plan by running it once on a tile whose data are zeros. `row_floats`: floats of a data row.
 pub fn calls(plan: &Plan, row_floats: usize) -> Vec<CallCount> {
-    let rows = TILE_ROWS as u32;
+    let rows = SMALL_TILE as u32;
     let run = RunArgs { rows, pad: rows, batch: rows, draws: 1, ..RunArgs::default() };
     let state = State::new(1);
-    let acts = Shared::new(plan.quads as usize * 4 * TILE_ROWS);
+    let acts = Shared::new(plan.quads as usize * 4 * SMALL_TILE);
     let params = vec![0.0; 2 * plan.params.len];
-    let table = vec![0.0; row_floats.max(1) * TILE_ROWS];
-    let index = [0; TILE_ROWS];
+    let table = vec![0.0; row_floats.max(1) * SMALL_TILE];
+    let index = [0; SMALL_TILE];
     let tile = Tile {
         row0: 0,
-        rows: TILE_ROWS,
+        rows: SMALL_TILE,
         run: &run,
         state: &state,
         acts: &acts,
@@ -78,7 +78,7 @@ pub fn calls(plan: &Plan, row_floats: usize) -> Vec<CallCount> {
                 kernel: call.def.name,
                 shape: shape(&call.spec.numbers),
                 flops: (call.def.flops)(&call.spec),
-                slot_bytes: (4 * (touched.read + touched.written) / TILE_ROWS) as u64,
+                slot_bytes: (4 * (touched.read + touched.written) / SMALL_TILE) as u64,
                 param_bytes: 4 * touched.params as u64,
             }
         })

@@ -10,10 +10,11 @@ use super::workload::{CHUNK_ROWS, Workload};
 use crate::error::{Error, Result};
 use crate::optim;
 use crate::runtime::Device;
-use crate::runtime::cpu_exec::TILE_ROWS;
-use crate::runtime::exec::Executor;
+use crate::runtime::cpu_exec::tile_rows;
+use crate::runtime::exec::{Executor, Weights};
 use crate::runtime::gpu_exec::GpuExec;
 use crate::runtime::launches::launches;
+use crate::runtime::state::RunArgs;
 use crate::runtime::wgsl::TILE;
 
 /// Length of a sample: the end of the steps is waited for once a sample, which costs a GPU more than a CPU.
@@ -38,6 +39,9 @@ pub struct Row {
     pub parameters: usize,
     /// Time of a step, seconds.
     pub seconds: Spread,
+    /// Part of it that goes into the row-local calls (simulate, forward, loss, backward), measured apart; the rest are
+    /// gradients and update.
+    pub rows_share: f64,
     /// At the median.
     pub steps_per_second: f64,
     /// At the median.
@@ -80,6 +84,7 @@ pub fn measure_step(
     let (mut exec, id) = w.trainer(device, batch)?;
     let args = w.step_args();
     let mut loss = f32::NAN;
+    let meta = w.train_plan(device)?.meta;
     let mut train = |n: usize| -> Result<()> {
         exec.train(id, &args, batch, n, 0)?;
         loss = exec.logs()?.last().map_or(f32::NAN, |log| log.loss);
@@ -89,7 +94,7 @@ pub fn measure_step(
     on_first();
     let ceiling = || device.is_cpu().then(|| gemm_gflops(SHAPES[0], CEILING_SECONDS));
     let before = ceiling();
-    let spread = measure(seconds, SAMPLE[usize::from(!device.is_cpu())], train)?;
+    let spread = measure(seconds, SAMPLE[usize::from(!device.is_cpu())], &mut train)?;
     if !loss.is_finite() {
         return Err(Error::Training {
             step: 0,
@@ -98,11 +103,17 @@ pub fn measure_step(
         });
     }
     let peak_memory = peak_memory();
+    let chunk = batch.min(CHUNK_ROWS);
+    let run = RunArgs { rows: chunk as u32, batch: batch as u32, draws: 1, ..RunArgs::default() };
+    let rows_only = measure(0.2 * seconds, 0.01, |n| {
+        (0..n).try_for_each(|_| exec.run(id, &run, Weights::Current))?;
+        exec.read(id, meta, 1, 4).map(drop)
+    })?;
     let ceiling_gflops = before.zip(ceiling()).map(|(a, b)| a.max(b));
     let plan = w.train_plan(device)?;
     let (d, c) = w.network.dims();
     let counted = calls(&plan, d + c);
-    let tile = if device.is_cpu() { TILE_ROWS } else { TILE };
+    let tile = if device.is_cpu() { tile_rows(batch) } else { TILE };
     let t = totals(&plan, &counted, batch, tile);
     let chunks = batch.div_ceil(CHUNK_ROWS);
     let gflops = 6e-9 * (w.parameters() * batch) as f64 / spread.median;
@@ -115,6 +126,7 @@ pub fn measure_step(
         batch,
         parameters: w.parameters(),
         seconds: spread,
+        rows_share: rows_only.median * batch as f64 / chunk as f64 / spread.median,
         steps_per_second: spread.per_second(),
         rows_per_second: batch as f64 * spread.per_second(),
         gflops,
@@ -141,12 +153,13 @@ fn host_seconds(workload: &Workload, device: &Device, batch: usize) -> Result<Op
 }
 
 /// Columns of [`cells`].
-pub const HEADER: [&str; 14] = [
+pub const HEADER: [&str; 15] = [
     "workload",
     "blocks",
     "width",
     "batch",
     "step (p10 - p90)",
+    "in rows",
     "steps/s",
     "rows/s",
     "GFLOP/s",
@@ -167,6 +180,7 @@ pub fn cells(r: &Row) -> Vec<String> {
         widths.join("x"),
         whole(r.batch),
         r.seconds.text(),
+        percent(r.rows_share),
         significant(r.steps_per_second),
         significant(r.rows_per_second),
         significant(r.gflops),
@@ -196,10 +210,10 @@ mod tests {
         assert!((flops / (6 * 32 * parameters) as f64 - 1.0).abs() < 1e-9);
         let share = r.share.unwrap();
         assert!((share * r.ceiling_gflops.unwrap() - r.gflops).abs() < 1e-9 && share > 0.0);
-        assert!(r.loss.is_finite() && r.bytes > 0 && r.host_seconds.is_none());
+        assert!(r.loss.is_finite() && r.bytes > 0 && r.rows_share > 0.0 && r.host_seconds.is_none());
         assert_eq!(cells(&r).len(), HEADER.len());
         let json = serde_json::to_string(&r).unwrap();
-        assert_eq!(serde_json::from_str::<Row>(&json).unwrap(), r);
+        assert_eq!(cells(&serde_json::from_str(&json).unwrap()), cells(&r));
     }
 
     #[test]

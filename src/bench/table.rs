@@ -65,8 +65,8 @@ fn grouped(digits: &str) -> String {
 pub fn bytes(n: u64) -> String {
     let (unit, scale) = match n {
         0..1024 => return format!("{n} B"),
-        ..0x10_0000 => ("KiB", 1024.0),
-        ..0x4000_0000 => ("MiB", 1024.0 * 1024.0),
+        1024..0x10_0000 => ("KiB", 1024.0),
+        0x10_0000..0x4000_0000 => ("MiB", 1024.0 * 1024.0),
         _ => ("GiB", 1024.0 * 1024.0 * 1024.0),
     };
     format!("{} {unit}", significant(n as f64 / scale))

@@ -1,30 +1,30 @@
-//! `couplet check`: is the posterior right? Fresh simulations, a verdict, figures.
+//! `couplet check`: is the posterior right? Fresh simulations, a verdict, a certificate, a report.
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::bail;
 
-use super::number::{grouped, size};
+use super::familiar;
+use super::number::{duration, grouped, size};
 use super::run::{Outcome, Result};
-use crate::data::atomic::write_atomic;
-use crate::diag::check::check;
-use crate::diag::draw_sets::DrawSets;
-use crate::diag::{contraction, sbc};
+use crate::data::observed::read_observed;
+use crate::diag::certificate::{Certificate, weights_file};
+use crate::diag::check::{Finding, Verdict};
+use crate::diag::conformal::Conformal;
+use crate::diag::examine::{Examination, Size, examine, prior_draws};
+use crate::diag::misspecification::mmd_test;
+use crate::diag::prior_shift::prior_shift;
 use crate::error::Error;
 use crate::infer::Posterior;
-use crate::model::definition::CHECK_STEP;
-use crate::report::rank_plot::rank_histograms;
-use crate::report::recovery_plot::{Estimates, recovery_plot};
-use crate::rng::{Rng, streams};
+use crate::model::{Config, Model};
+use crate::report::check_page::{Context, check_page};
+use crate::report::run_facts::RunFacts;
 use crate::runtime::DeviceChoice;
-use crate::sim::Prior;
 
-/// Most values (sets x draws x parameters): 4 GiB.
-const MAX_VALUES: usize = 1 << 30;
-/// Prior draws for the spread of each parameter.
-const PRIOR: u32 = 10_000;
-/// Probability of the recovery plot's intervals.
-const LEVEL: f64 = 0.9;
+/// Relabelled splits of the misspecification test, and the level at which it says no.
+const RELABELLED: usize = 999;
+const LEVEL: f64 = 0.01;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -37,111 +37,153 @@ pub(super) struct Args {
     /// Posterior draws for each
     #[arg(long, value_parser = size, default_value = "1000")]
     draws: usize,
+    /// Observed data, one data set per row: are they like the simulated ones?
+    #[arg(long, value_name = "FILE")]
+    observed: Option<PathBuf>,
+    /// Report [default: report.html in the run folder]
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Folder for the figures, svg and png
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    /// Check against this model's prior and simulator: a built-in model or a model file [default: the run's own]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
     /// Seed of simulations and draws
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// auto, cpu, gpu or gpu:NAME
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Folder for figures
-    #[arg(long, value_name = "DIR")]
-    plots: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
+    let begun = Instant::now();
     let posterior = Posterior::load(&args.run, args.device.open()?)?;
-    let model = posterior.model();
+    let other = args.model.as_deref().map(|name| other_model(name, posterior.model())).transpose()?;
+    let model = other.as_ref().unwrap_or(posterior.model());
     model.simulator()?;
-    let (d, names) = (model.theta_dim(), model.parameter_names());
-    let values = args.sets.checked_mul(args.draws).and_then(|v| v.checked_mul(d));
-    if values.is_none_or(|v| v > MAX_VALUES) {
-        bail!(
-            "{} draws for each of {} sets do not fit in memory. Ask for fewer with --draws or --sets",
-            args.draws,
-            args.sets
-        );
+    // A file that cannot be read is said before the work, not after.
+    let observed = args.observed.as_deref().map(|path| read_observed(path, model.x_dim()?)).transpose()?;
+    let size = Size { sets: args.sets, draws: args.draws, seed: args.seed };
+    let mut found = examine(&posterior, model, size)?;
+    if other.is_some() {
+        // The reason comes before what follows from it.
+        let trained = &posterior.model().prior;
+        let draws = prior_draws(trained, args.seed);
+        let texts = prior_shift(model.parameter_names(), &found.kept.truths, trained, &draws)?;
+        let findings: Vec<Finding> =
+            texts.into_iter().map(|text| Finding { verdict: Verdict::Fail, text }).collect();
+        if !findings.is_empty() {
+            found.report.verdict = Verdict::Fail;
+        }
+        found.report.findings.splice(0..0, findings);
     }
+    writeln!(out, "{}", found.report.table().trim_end())?;
+    if found.failed > 0 {
+        let failed = grouped(found.failed as u64);
+        let all = grouped(args.sets as u64);
+        writeln!(out, "{failed} of {all} simulations were not finite and were left out.")?;
+    }
+    let mut more = vec![];
+    if let Some(observed) = observed {
+        more.extend(misspecified(&posterior, &found, &observed.x, args.seed, out)?);
+    }
+    let certificate = Certificate::new(&found.report, args.seed, Conformal::fit(&found.kept));
+    // A check against another model says nothing that the run's own users should rely on.
+    if other.is_none() {
+        store(&certificate, &args.run, out)?;
+    }
+    let facts = RunFacts::read(&args.run);
+    if let Some(text) = facts.still_falling().filter(|_| found.report.verdict > Verdict::Pass) {
+        writeln!(out, "note: {text}.")?;
+    }
+    let own = [
+        ("data sets".to_string(), grouped(found.report.sets as u64)),
+        ("draws for each".into(), grouped(found.report.draws as u64)),
+        ("checked on".into(), posterior.device().name()),
+        ("time of the check".into(), duration(begun.elapsed().as_secs_f64())),
+        ("seed of the check".into(), args.seed.to_string()),
+        ("date (UTC)".into(), certificate.date.clone()),
+    ];
+    let context = Context { run: &facts, model, reference: posterior.reference(), more: &more, facts: &own };
+    let page = check_page(&found, &context);
+    let path = args.report.clone().unwrap_or_else(|| weights_file(&args.run).with_file_name("report.html"));
+    page.write(&path)?;
+    writeln!(out, "Report in {}", path.display())?;
     if let Some(folder) = &args.plots {
-        std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-    }
-    let pairs = model.simulate(args.seed, CHECK_STEP, args.sets)?;
-    let vector = model.shape()?.is_vector();
-    let (theta, x, failed) = finite(&pairs.theta, &pairs.x, d, model.x_dim()?, vector);
-    if theta.is_empty() {
-        bail!("none of {} simulations is finite. Check priors and simulator", args.sets);
-    }
-    let draws = posterior.sample(&x, args.draws, args.seed)?;
-    let report = check(names, &prior_sd(&model.prior, args.seed), &theta, &draws, args.draws)?;
-    writeln!(out, "{}", report.table().trim_end())?;
-    if failed > 0 {
-        writeln!(out, "{} of {} simulations were not finite and were left out.", grouped(failed), args.sets)?;
-    }
-    if let Some(folder) = &args.plots {
-        let sets = DrawSets::new(&theta, &draws, args.draws, d)?;
-        figures(folder, &sets, names, args.seed)?;
+        page.write_figures(folder)?;
         writeln!(out, "Figures in {}", folder.display())?;
     }
-    Ok(if report.passed() { Outcome::Done } else { Outcome::No })
+    let good = found.report.passed() && more.is_empty();
+    Ok(if good { Outcome::Done } else { Outcome::No })
 }
 
-/// Standard deviation of each parameter under the prior.
-fn prior_sd(prior: &Prior, seed: u64) -> Vec<f64> {
-    let mut draw = vec![0.0; prior.dim()];
-    let mut columns = vec![Vec::with_capacity(PRIOR as usize); prior.dim()];
-    for row in 0..PRIOR {
-        prior.draw(&mut Rng::new(seed, streams::PRIOR, CHECK_STEP, row), &mut draw);
-        columns.iter_mut().zip(&draw).for_each(|(column, value)| column.push(f64::from(*value)));
+/// A model with the same parameters and data as the run's.
+fn other_model(name: &str, own: &Model) -> Result<Model> {
+    let model = Model::from_config(Config::find(name)?)?;
+    let shape = |m: &Model| Ok::<_, Error>((m.parameter_names().to_vec(), m.x_dim()?));
+    let ((names, c), (own_names, own_c)) = (shape(&model)?, shape(own)?);
+    if names != own_names || c != own_c {
+        bail!(
+            "`{name}` has parameters {} and {c} data values, the run {} and {own_c}. Give a model that differs in prior or \
+             simulator only",
+            names.join(", "),
+            own_names.join(", ")
+        );
     }
-    columns.iter().map(|column| contraction::mean_sd(column).1).collect()
+    Ok(model)
 }
 
-/// The rows whose data are finite, and how many were not. NaN only ends a data set of many items.
-fn finite(theta: &[f32], x: &[f32], d: usize, c: usize, vector: bool) -> (Vec<f32>, Vec<f32>, u64) {
-    let (mut kept_theta, mut kept_x, mut failed) = (Vec::new(), Vec::new(), 0);
-    for (theta, x) in theta.chunks_exact(d).zip(x.chunks_exact(c)) {
-        if x.iter().all(|v| v.is_finite() || (!vector && v.is_nan())) {
-            kept_theta.extend_from_slice(theta);
-            kept_x.extend_from_slice(x);
-        } else {
-            failed += 1;
-        }
-    }
-    (kept_theta, kept_x, failed)
-}
-
-fn figures(folder: &Path, sets: &DrawSets<'_>, names: &[String], seed: u64) -> Result<()> {
-    let (_, used) = sbc::bins_and_draws(sets.sets(), sets.n_draws());
-    let columns: Vec<Vec<u32>> = (0..sets.dim()).map(|p| sbc::ranks(sets, p, used, seed)).collect();
-    let ranks: Vec<u32> =
-        (0..sets.sets()).flat_map(|set| columns.iter().map(move |column| column[set])).collect();
-    let (mut truth, mut estimate, mut lower, mut upper) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let moments: Vec<_> = (0..sets.dim()).map(|p| contraction::moments(sets, p)).collect();
-    for set in 0..sets.sets() {
-        truth.extend_from_slice(sets.truth(set));
-        for (p, moments) in moments.iter().enumerate() {
-            let column = sets.sorted_column(set, p);
-            let at = |level| crate::diag::quantile::quantile(&column, level) as f32;
-            estimate.push(moments.mean[set] as f32);
-            lower.push(at((1.0 - LEVEL) / 2.0));
-            upper.push(at((1.0 + LEVEL) / 2.0));
-        }
-    }
-    let estimates =
-        Estimates { truth: &truth, estimate: &estimate, lower: &lower, upper: &upper, level: LEVEL };
-    for (name, svg) in [
-        ("ranks.svg", rank_histograms(&ranks, names, used as u32)),
-        ("recovery.svg", recovery_plot(&estimates, names)),
-    ] {
-        write_atomic(&folder.join(name), |file| file.write_all(svg.as_bytes()))?;
+/// Weights in a folder that cannot be written can still be checked.
+fn store(certificate: &Certificate, run: &Path, out: &mut dyn Write) -> Result<()> {
+    if let Err(error) = certificate.store(run) {
+        writeln!(out, "The result was not stored with the weights: {error}")?;
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn rows_with_a_nan_are_left_out_with_their_parameters() {
-        let (theta, x, failed) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, true);
-        assert_eq!((theta, x, failed), (vec![1.0, 3.0], vec![1.0, 1.0, 3.0, 3.0], 1));
+/// Scores of every observed data set, and the test of all together; a sentence if they are not like the simulated ones.
+fn misspecified(
+    posterior: &Posterior,
+    found: &Examination,
+    x: &[f32],
+    seed: u64,
+    out: &mut dyn Write,
+) -> Result<Option<String>> {
+    if let Some(scores) = posterior.familiarity(x)? {
+        write!(out, "{}", familiar::table(&scores))?;
     }
+    let summaries = posterior.summary(x)?;
+    let sets = summaries.len() / found.width;
+    if sets < 2 {
+        writeln!(
+            out,
+            "One observed data set has its score only; the test of misspecification needs several."
+        )?;
+        return Ok(None);
+    }
+    // In whitened coordinates noise counts as much as what the prior spreads out.
+    let white = |values: &[f32]| -> Vec<f32> {
+        match posterior.reference() {
+            Some(r) => values.chunks_exact(found.width).flat_map(|row| r.whitened(row)).collect(),
+            None => values.to_vec(),
+        }
+    };
+    let test = mmd_test(&white(&found.summaries), &white(&summaries), found.width, RELABELLED, seed)?;
+    let good = test.p > LEVEL;
+    let numbers = format!(
+        "MMD² {:.4} where 95 % of simulated ones stay below {:.4}, p = {:.3}, {} data sets against {}",
+        test.mmd2, test.limit, test.p, test.n_observed, test.n_reference
+    );
+    if good {
+        writeln!(out, "observed data: no sign of misspecification ({numbers})")?;
+        return Ok(None);
+    }
+    let finding = format!(
+        "the observed data are unlike the simulated ones ({numbers}): the simulator does not make such data. Look at noise, \
+         outliers, units and the order of values before trusting their posteriors"
+    );
+    writeln!(out, "FAIL: {finding}.")?;
+    Ok(Some(finding))
 }

@@ -3,6 +3,7 @@ mod args;
 mod bench;
 mod check;
 mod devices;
+mod familiar;
 mod models;
 mod new;
 mod number;

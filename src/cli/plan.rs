@@ -8,7 +8,7 @@ use crate::bench::table::{bytes, significant, text};
 use crate::bench::workload::Workload;
 use crate::error::Error;
 use crate::model::network::Rows;
-use crate::runtime::cpu_exec::TILE_ROWS;
+use crate::runtime::cpu_exec::{SMALL_TILE, tile_rows};
 use crate::runtime::launches::{Launch, launches};
 use crate::runtime::plan::Plan;
 use crate::runtime::wgsl::TILE;
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let (d, c) = network.dims();
     let counted = calls(&plan, d + c);
     writeln!(out, "{}", listing(&counted))?;
-    let capacity = CAPACITY[usize::from(!training)].min(batch.next_multiple_of(TILE_ROWS));
+    let capacity = CAPACITY[usize::from(!training)].min(batch.next_multiple_of(SMALL_TILE));
     writeln!(out, "{}", summary(&plan, &counted, (batch, capacity), w.parameters()))?;
     let (launched, cases) =
         launches(&plan, batch, capacity).map_err(|e| Error::config("plan", e, "Report it"))?;
@@ -88,11 +88,12 @@ fn summary(
     (rows, capacity): (usize, usize),
     parameters: usize,
 ) -> String {
-    let t = totals(plan, counted, rows, TILE_ROWS);
+    let tile = tile_rows(rows);
+    let t = totals(plan, counted, rows, tile);
     let n = |v: usize| grouped(v as u64);
     format!(
         "{} calls, {} gradients, {} parameters.\nSlots: {} a row, {} for {} rows at a time.\n\
-         {} rows: {} MFLOP; bytes of slots {}, of parameters {} (by tiles of {TILE_ROWS}), of gradients {}, of the update {}.\n",
+         {} rows: {} MFLOP; bytes of slots {}, of parameters {} (by tiles of {tile}), of gradients {}, of the update {}.\n",
         n(counted.len()),
         n(plan.grads.len()),
         n(parameters),

@@ -4,18 +4,35 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
+use super::familiar;
 use super::number::size;
 use super::run::{Outcome, Result};
 use crate::data::atomic::write_atomic;
+use crate::data::bundle::Bundle;
 use crate::data::draws::{Draws, Format};
 use crate::data::observed::read_observed;
 use crate::data::observed_sets::read_sets;
 use crate::data::summary::{summarize, table};
+use crate::diag::certificate::Certificate;
+use crate::diag::check::LEVELS;
+use crate::diag::check_words::aligned;
+use crate::diag::conformal::Conformal;
+use crate::diag::contraction::mean_sd;
+use crate::diag::coverage::central;
+use crate::diag::examine::{prior_draws, replicates};
+use crate::diag::predictive::predictive_p;
 use crate::infer::Posterior;
+use crate::infer::ood::Familiarity;
+use crate::report::page::Page;
+use crate::report::run_facts::RunFacts;
+use crate::report::sample_page::{Observed, sample_page};
 use crate::runtime::DeviceChoice;
+use crate::sim::Prior;
 
 /// Data sets in the summary table.
 const SHOWN: usize = 10;
+/// Data sets that are replicated for the predictive check.
+const REPLICATED: usize = 3;
 /// Most values (data sets x draws x parameters) of one call: 16 GiB.
 const MAX_VALUES: usize = 1 << 32;
 
@@ -34,7 +51,7 @@ pub(super) struct Args {
     /// Draws for each data set
     #[arg(short, value_name = "N", value_parser = size, default_value = "1000")]
     n: usize,
-    /// Write the draws: .npz, .csv or .stan.csv
+    /// Write the draws: .npz, .zarr (for ArviZ), .csv or .stan.csv
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// npz, csv or cmdstan [default: by the name of the output]
@@ -49,20 +66,40 @@ pub(super) struct Args {
     /// Draw the posterior of the first data set
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
+    /// Write a report: posterior, predictive check, out-of-distribution score
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Folder for the report's figures, svg and png
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    /// Central intervals whose coverage the last check has put right
+    #[arg(long)]
+    conformal: bool,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     // What can be refused at once is refused before any work.
+    let zarr = args.output.as_ref().is_some_and(|path| path.extension().is_some_and(|e| e == "zarr"));
     let format = match (&args.output, args.format) {
+        (Some(_), None) if zarr => None,
         (Some(path), None) => Some(Format::from_path(path)?),
         (_, format) => format,
     };
     let posterior = Posterior::load(&args.run, args.device.open()?)?;
+    let certificate = Certificate::find(&args.run)?;
+    let run = args.run.display();
+    if args.conformal && certificate.is_none() {
+        bail!(
+            "--conformal needs the simulations of a check, and this run has none. Run `couplet check {run}` first"
+        );
+    }
     let model = posterior.model();
     let names = model.parameter_names().to_vec();
     let shape = model.shape()?;
     let observed = match (&args.set_column, shape.is_vector()) {
-        (Some(_), true) => bail!("--set-column is for data sets of many items; this model's data are vectors"),
+        (Some(_), true) => {
+            bail!("--set-column is for data sets of many items; this model's data are vectors")
+        }
         (None, true) => read_observed(&args.data, model.x_dim()?)?,
         (column, false) => read_sets(&args.data, &shape, column.as_deref())?,
     };
@@ -77,7 +114,29 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let values = posterior.sample(&observed.x, args.n, args.seed)?;
     let draws = Draws::new(names, observed.sets, args.n, values)?;
     write!(out, "{}", table(&summarize(&draws), SHOWN))?;
-    if let (Some(path), Some(format)) = (&args.output, format) {
+    match &certificate {
+        Some(certificate) => writeln!(out, "{}", certificate.line())?,
+        None => {
+            writeln!(out, "Never checked: `couplet check {run}` says whether this posterior can be trusted")?
+        }
+    }
+    if let (Some(certificate), true) = (&certificate, args.conformal) {
+        write!(out, "{}", intervals(&draws, &certificate.conformal, &model.prior))?;
+    }
+    let scores = posterior.familiarity(&observed.x)?;
+    match &scores {
+        Some(scores) => write!(out, "{}", familiar::table(scores))?,
+        None => writeln!(out, "Training left no reference to tell unusual data by; let it run to its end")?,
+    }
+    if let Some(path) = args.output.as_ref().filter(|_| zarr || format == Some(Format::Npz)) {
+        let bundle = bundle(&posterior, &draws, &observed.x, args.seed)?;
+        if format.is_some() {
+            bundle.write_npz(path)?
+        } else {
+            bundle.write_zarr(path)?
+        };
+        writeln!(out, "Draws in {}", path.display())?;
+    } else if let (Some(path), Some(format)) = (&args.output, format) {
         let written = draws.write(path, format)?;
         match written.as_slice() {
             [one] => writeln!(out, "Draws in {}", one.display())?,
@@ -90,5 +149,91 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         write_atomic(path, |file| file.write_all(svg.as_bytes()))?;
         writeln!(out, "Plot in {}", path.display())?;
     }
+    if args.report.is_some() || args.plots.is_some() {
+        let page = page(args, &posterior, &draws, &observed.x, certificate.as_ref(), scores.as_deref())?;
+        if let Some(path) = &args.report {
+            page.write(path)?;
+            writeln!(out, "Report in {}", path.display())?;
+        }
+        if let Some(folder) = &args.plots {
+            page.write_figures(folder)?;
+            writeln!(out, "Figures in {}", folder.display())?;
+        }
+    }
     Ok(Outcome::Done)
+}
+
+/// The draws with what ArviZ wants beside them.
+fn bundle<'a>(posterior: &Posterior, draws: &'a Draws, x: &'a [f32], seed: u64) -> Result<Bundle<'a>> {
+    let model = posterior.model();
+    let c = x.len() / draws.sets;
+    let mut log_density = vec![];
+    for (set, x) in x.chunks_exact(c).enumerate() {
+        // A draw on the very edge of its support, in f32, has no density there; then densities are left out.
+        match posterior.log_prob(draws.set(set), &x.repeat(draws.n)) {
+            Ok(own) => log_density.extend(own),
+            Err(crate::error::Error::Input { .. }) => break,
+            Err(other) => return Err(other.into()),
+        }
+    }
+    log_density.truncate(if log_density.len() == draws.sets * draws.n { usize::MAX } else { 0 });
+    let replicates = replicates(model, draws, draws.sets, seed)?;
+    // A failed simulation leaves one set shorter, and an array cannot be ragged.
+    let shortest = replicates.iter().map(Vec::len).min().unwrap_or(0);
+    let predictive = replicates.iter().flat_map(|r| &r[..shortest]).copied().collect();
+    Ok(Bundle { draws, log_density, observed: x, predictive, prior: prior_draws(&model.prior, seed) })
+}
+
+fn page(
+    args: &Args,
+    posterior: &Posterior,
+    draws: &Draws,
+    x: &[f32],
+    certificate: Option<&Certificate>,
+    scores: Option<&[Familiarity]>,
+) -> Result<Page> {
+    let model = posterior.model();
+    let c = x.len() / draws.sets;
+    let replicates = replicates(model, draws, REPLICATED, args.seed)?;
+    let predictive_p: Vec<f64> =
+        replicates.iter().zip(x.chunks_exact(c)).map(|(r, x)| predictive_p(x, r)).collect();
+    Ok(sample_page(&Observed {
+        run: &RunFacts::read(&args.run),
+        draws,
+        prior: &prior_draws(&model.prior, args.seed),
+        x,
+        replicates: &replicates,
+        predictive_p: &predictive_p,
+        certificate,
+        familiarity: posterior.reference().zip(scores),
+        warning: scores.and_then(familiar::warning),
+        facts: vec![
+            ("data".into(), args.data.display().to_string()),
+            ("draws for each data set".into(), args.n.to_string()),
+            ("drawn on".into(), posterior.device().name()),
+            ("seed of the draws".into(), args.seed.to_string()),
+        ],
+    }))
+}
+
+/// Central intervals of the first data sets, corrected.
+fn intervals(draws: &Draws, conformal: &Conformal, prior: &Prior) -> String {
+    let bounds = prior.bounds();
+    let mut rows = vec![vec!["conformal".to_string()]];
+    rows[0].extend(LEVELS.map(|level| format!("{level} %")));
+    for set in 0..draws.sets.min(SHOWN) {
+        for (p, name) in draws.names.iter().enumerate() {
+            let mut column: Vec<f32> = draws.set(set).iter().skip(p).step_by(draws.dim()).copied().collect();
+            column.sort_unstable_by(f32::total_cmp);
+            let sd = mean_sd(&column.iter().map(|v| f64::from(*v)).collect::<Vec<_>>()).1;
+            let ends = conformal.apply(p, &LEVELS.map(|level| central(&column, level)), sd, bounds[p]);
+            let name = if draws.sets > 1 { format!("{set} {name}") } else { name.clone() };
+            rows.push([name].into_iter().chain(ends.map(|[l, h]| format!("[{l:.4}, {h:.4}]"))).collect());
+        }
+    }
+    let sets = conformal.sets;
+    format!(
+        "{}Calibrated on {sets} simulated data sets; right on average over data sets like them.\n",
+        aligned(&rows)
+    )
 }

@@ -53,7 +53,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let n = args.n as usize;
     let pairs = model.simulate(seed, 0, n)?;
     let shape = model.shape()?;
-    let x_shape: Vec<usize> = if shape.is_vector() { vec![n, c] } else { vec![n, shape.items().1, shape.features()] };
+    let x_shape: Vec<usize> =
+        if shape.is_vector() { vec![n, c] } else { vec![n, shape.items().1, shape.features()] };
     write_atomic(&path, |file| {
         write_pairs(file, &[("theta.npy", &[n, d], &pairs.theta), ("x.npy", &x_shape, &pairs.x)])
     })?;

@@ -10,6 +10,8 @@ use super::progress::Display;
 use super::run::{Outcome, Result};
 use crate::error::Error;
 use crate::model::{Config, Model};
+use crate::report::run_facts::RunFacts;
+use crate::report::sample_page::train_page;
 use crate::runtime::DeviceChoice;
 use crate::train::{Progress, Summary, Trainer};
 
@@ -71,6 +73,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     // The bar goes before an error is printed.
     display.finish();
     let (_, summary) = trained?;
+    let report = folder.join("report.html");
+    train_page(&RunFacts::read(&folder), &folder.display().to_string()).write(&report)?;
     if !args.quiet {
         closing(out, &title(&args.model), &folder, batch, &summary)?;
     }
@@ -160,7 +164,7 @@ fn closing(out: &mut dyn Write, name: &str, folder: &Path, batch: u64, summary: 
     if summary.skipped > 0 {
         writeln!(out, "{} steps were skipped: their gradient was not finite.", grouped(summary.skipped))?;
     }
-    writeln!(out, "The run is in {run}. Next:")?;
+    writeln!(out, "The run is in {run}, with a report.html. Next:")?;
     writeln!(out, "  couplet check {run}")?;
     writeln!(out, "  couplet sample {run} --data x.csv -n 10000 -o draws.npz")?;
     Ok(())

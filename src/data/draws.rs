@@ -56,7 +56,7 @@ impl Format {
             _ => Err(Error::config(
                 "output",
                 format!("`{}` does not tell the format of the draws", path.display()),
-                "Let the name end in .npz, .csv or .stan.csv (for ArviZ and cmdstanr)",
+                "Let the name end in .npz, .zarr (for ArviZ), .csv or .stan.csv (for cmdstanr and ArviZ)",
             )),
         }
     }

@@ -1,5 +1,6 @@
 //! Files in and out: observed data, offline training sets, draws, summaries. Everything read is untrusted.
 pub mod atomic;
+pub mod bundle;
 pub mod cmdstan;
 pub mod csv_table;
 pub mod draws;

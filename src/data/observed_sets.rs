@@ -27,8 +27,9 @@ pub fn read_sets(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Re
     let sets = if path.is_dir() {
         let mut sets = vec![];
         for file in csv_files(path)? {
-            let mut rows = csv(BufReader::new(File::open(&file).map_err(|e| Error::io("read", &file, e))?), f, None)
-                .map_err(|p| p.at(&file))?;
+            let mut rows =
+                csv(BufReader::new(File::open(&file).map_err(|e| Error::io("read", &file, e))?), f, None)
+                    .map_err(|p| p.at(&file))?;
             sets.append(&mut rows);
         }
         sets
@@ -60,7 +61,11 @@ pub fn read_pairs(path: &Path, d: usize, shape: &DataShape) -> Result<Table> {
     let observed = read_sets(path, shape, None)?;
     let theta = Npz::open(path)?.read("theta")?;
     if theta.values.len() != observed.sets * d || !theta.values.iter().all(|v| v.is_finite()) {
-        let problem = format!("`theta` has shape {}, expected ({}, {d}), all finite", show_shape(&theta.shape), observed.sets);
+        let problem = format!(
+            "`theta` has shape {}, expected ({}, {d}), all finite",
+            show_shape(&theta.shape),
+            observed.sets
+        );
         return Err(Problem::new(problem, "Give the parameters of each data set").at(path));
     }
     Ok(Table { theta: theta.values, x: observed.x, rows: observed.sets })
@@ -106,7 +111,11 @@ fn read_file<R: BufRead + Seek>(
 }
 
 /// Data sets of an array (n, items, F).
-fn arrays(x: &npy::Array, sizes: Option<&npy::Array>, f: usize) -> std::result::Result<Vec<Vec<f32>>, Problem> {
+fn arrays(
+    x: &npy::Array,
+    sizes: Option<&npy::Array>,
+    f: usize,
+) -> std::result::Result<Vec<Vec<f32>>, Problem> {
     let (n, items) = match *x.shape.as_slice() {
         [n, items, width] if width == f => (n, items),
         [n, items] if f == 1 => (n, items),
@@ -171,8 +180,11 @@ fn csv(r: impl Read, f: usize, set_column: Option<&str>) -> std::result::Result<
                 set_at = record.iter().position(|c| c == name.as_bytes());
                 if !header || set_at.is_none() {
                     let found: Vec<String> = record.iter().take(20).map(text).collect();
-                    let problem =
-                        format!("expected a header with a column `{}`, found {}", excerpt(name), found.join(", "));
+                    let problem = format!(
+                        "expected a header with a column `{}`, found {}",
+                        excerpt(name),
+                        found.join(", ")
+                    );
                     return Err(Problem::new(problem, "Name the column of the data sets with --set-column"));
                 }
             }
@@ -200,7 +212,12 @@ fn csv(r: impl Read, f: usize, set_column: Option<&str>) -> std::result::Result<
     Ok(sets)
 }
 
-fn check_width(record: &ByteRecord, f: usize, set_at: Option<usize>, line: u64) -> std::result::Result<(), Problem> {
+fn check_width(
+    record: &ByteRecord,
+    f: usize,
+    set_at: Option<usize>,
+    line: u64,
+) -> std::result::Result<(), Problem> {
     let wanted = f + usize::from(set_at.is_some());
     if record.len() == wanted {
         return Ok(());
@@ -258,7 +275,8 @@ mod tests {
         std::fs::write(folder.path().join("a.csv"), "u,v\n3,4\n5,6\n").unwrap();
         let o = read_sets(folder.path(), &SHAPE, None).unwrap();
         assert_eq!((o.sets, shown(&o.x).as_str()), (2, "3 4 5 6 NaN NaN 1 2 NaN NaN NaN NaN"));
-        let array = |shape: &[usize], values: &[f32]| npy::Array { shape: shape.into(), values: values.into() };
+        let array =
+            |shape: &[usize], values: &[f32]| npy::Array { shape: shape.into(), values: values.into() };
         let nan = f32::NAN;
         let x = array(&[2, 2, 2], &[1.0, 2.0, nan, nan, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(arrays(&x, None, 2).unwrap(), [vec![1.0, 2.0], vec![3.0, 4.0, 5.0, 6.0]]);

@@ -20,6 +20,8 @@ pub enum DataTransform {
     Log1p,
     /// `asinh((x - median) / (IQR / 1.349))`
     Asinh,
+    /// `ln(x + 0.001)`; x below 0 counts as 0
+    LogMilli,
 }
 
 impl DataTransform {
@@ -36,6 +38,13 @@ impl DataTransform {
                     x
                 } else {
                     log_(x.clamp(1e-30, 3e38))
+                }
+            }
+            Self::LogMilli => {
+                if x.is_nan() {
+                    x
+                } else {
+                    log_(x.clamp(0.0, 3e38) + 1e-3)
                 }
             }
             Self::Log1p => log1p_(x.abs().min(3e38)).copysign(x),
@@ -72,9 +81,8 @@ impl Standardiser {
     pub fn fit(transform: DataTransform, u0: &[f32], x: &[f32], d: usize, c: usize) -> Self {
         let n = u0.len() / d.max(1);
         let finite = |v: &[f32]| v.iter().all(|&v| is_finite_bits(v));
-        let good: Vec<usize> = (0..n)
-            .filter(|&i| finite(&u0[i * d..(i + 1) * d]) && finite(&x[i * c..(i + 1) * c]))
-            .collect();
+        let good: Vec<usize> =
+            (0..n).filter(|&i| finite(&u0[i * d..(i + 1) * d]) && finite(&x[i * c..(i + 1) * c])).collect();
         let mut s = Self { transform, ..Self::default() };
         s.fit_u(u0, d, &good);
         s.fit_x(x, c, &good);

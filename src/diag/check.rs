@@ -1,39 +1,41 @@
 //! The verdict on a posterior: every diagnostic over a test set of fresh simulations, and one rule.
 //!
-//! The rule: for every parameter the ranks of the truths must stay inside a simultaneous ECDF band, and so must the
-//! TARP ranks of the joint posterior. The bands share [`FAMILY_ERROR`], so a right posterior passes in 99 % of checks
+//! The rule: for every parameter the ranks of the truths must stay inside a simultaneous ECDF band and must not depend
+//! on the data; the TARP ranks of the joint posterior, its highest-density ranks and the ranks of the posterior
+//! predictive must stay inside theirs. The tests share [`FAMILY_ERROR`], so a right posterior passes in 99 % of checks
 //! however many parameters it has. Everything else (recovery, contraction, coverage) describes, and explains a failure.
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     check_words,
-    contraction::{Moments, contraction, distance_from_pool, mean_sd, moments, z_scores},
-    coverage::calibration,
+    conditional::{Dependence, Scores, Summaries},
+    contraction::{contraction, mean_sd, z_scores},
+    coverage::Calibration,
     draw_sets::DrawSets,
     ecdf::{EcdfBand, EcdfTest},
-    probability::normal_quantile,
-    quantile::median,
-    recovery::{correlation, recovery},
+    information::Information,
+    judge::{findings, shift_and_spread},
+    recovery::recovery,
     sbc,
-    tarp::{ranges, tarp_ranks},
+    stream::{Kept, Stream},
 };
 use crate::error::{Error, Result};
 
-/// Probability that a right posterior fails, over all parameters and the joint test together.
+/// Probability that a right posterior fails, over all tests together.
 pub const FAMILY_ERROR: f64 = 0.01;
-/// Share of [`FAMILY_ERROR`] for the joint test; the parameters divide the rest.
-const JOINT_SHARE: f64 = 0.2;
+/// Shares of [`FAMILY_ERROR`]: the parameters' ranks divide theirs, as do their dependences on the data.
+const RANK_SHARE: f64 = 0.5;
+const JOINT_SHARE: f64 = 0.15;
+const DEPENDENCE_SHARE: f64 = 0.15;
+const HPD_SHARE: f64 = 0.1;
+const PREDICTIVE_SHARE: f64 = 0.1;
 /// Levels of the central intervals in the report, in percent.
 pub const LEVELS: [usize; 4] = [50, 80, 90, 95];
 /// Fewest data sets and fewest draws that can say anything.
 const FEWEST: usize = 20;
-/// Mean contraction below which the data have told nothing.
-const UNINFORMED: f64 = 0.03;
-/// Seed of ties and reference points: the same draws always get the same verdict.
-const SEED: u64 = 0;
 
 /// The answer, in order of severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing wrong was seen.
@@ -92,8 +94,54 @@ pub struct ParameterReport {
     pub outside: f64,
     /// Share of data sets whose draws are all the same.
     pub collapsed: f64,
+    /// Mean continuous ranked probability score, in the parameter's unit.
+    pub crps: f64,
+    /// Mean score of the 90 % interval, in the parameter's unit.
+    pub interval_score: f64,
+    /// Dependence of the ranks on the data, where summaries were given.
+    pub dependence: Option<Dependence>,
     /// The rule applied to this parameter.
     pub verdict: Verdict,
+}
+
+/// Ranks of the data sets, the band for uniform ones, and the comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RankTest {
+    /// Each rank was taken among so many, so it is in `0..=among`.
+    pub among: usize,
+    /// The ranks, `(sets)`.
+    pub ranks: Vec<u32>,
+    /// The band.
+    pub band: EcdfBand,
+    /// The ranks against it.
+    pub test: EcdfTest,
+}
+
+impl RankTest {
+    /// Compares ranks in `0..=among` with the band that uniform ones leave with probability `error_rate`.
+    pub fn new(ranks: Vec<u32>, among: usize, error_rate: f64) -> Result<Self> {
+        let band = EcdfBand::new(ranks.len(), among + 1, error_rate)?;
+        let test = band.test(&ranks);
+        Ok(Self { among, ranks, band, test })
+    }
+
+    /// True if the ranks are as uniform as they should be.
+    pub fn inside(&self) -> bool {
+        self.test.inside()
+    }
+}
+
+/// What is known about the data sets beyond truths and draws; all of it is optional and sharpens the verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence<'a> {
+    /// What the posterior sees of each data set.
+    pub summaries: Option<Summaries<'a>>,
+    /// Highest-density ranks, and among how many draws they were taken.
+    pub hpd: Option<(Vec<u32>, usize)>,
+    /// Posterior predictive ranks, and among how many replicates.
+    pub predictive: Option<(Vec<u32>, usize)>,
+    /// Information in nats.
+    pub information: Option<Information>,
 }
 
 /// What `check` found.
@@ -109,6 +157,14 @@ pub struct CheckReport {
     pub band: EcdfBand,
     /// TARP of the joint posterior against its own band.
     pub joint: EcdfTest,
+    /// That band.
+    pub joint_band: EcdfBand,
+    /// Highest-density ranks of the truths, where log densities were given.
+    pub hpd: Option<RankTest>,
+    /// Posterior predictive ranks, where there was a simulator.
+    pub predictive: Option<RankTest>,
+    /// Information in nats, where log densities were given.
+    pub information: Option<Information>,
     /// The worst of all findings.
     pub verdict: Verdict,
     /// Sentences for the user, worst first; empty if there is nothing to say.
@@ -138,13 +194,29 @@ pub fn check(
     draws: &[f32],
     n_draws: usize,
 ) -> Result<CheckReport> {
-    let dim = names.len();
-    let sets = DrawSets::new(truths, draws, n_draws, dim)?;
-    let n = sets.sets();
-    if prior_sd.len() != dim || !prior_sd.iter().all(|s| *s > 0.0 && s.is_finite()) {
+    // The whole is looked at first, so that a message says what the shape should be.
+    DrawSets::new(truths, draws, n_draws, names.len())?;
+    let mut stream = Stream::new(truths, n_draws, names.len())?;
+    stream.push(draws)?;
+    Ok(judge(names, prior_sd, stream, Evidence::default())?.0)
+}
+
+/// Judges what has streamed by, with further evidence; also hands back what was kept of every data set.
+///
+/// # Errors
+/// As [`check`], and evidence for another number of data sets.
+pub fn judge(
+    names: &[String],
+    prior_sd: &[f64],
+    stream: Stream,
+    evidence: Evidence,
+) -> Result<(CheckReport, Kept)> {
+    let kept = stream.kept()?;
+    let (n, dim, n_draws) = (kept.sets(), names.len(), kept.n_draws);
+    if prior_sd.len() != dim || dim != kept.dim() || !prior_sd.iter().all(|s| *s > 0.0 && s.is_finite()) {
         return Err(Error::input(
             "prior standard deviations",
-            format!("{dim} positive numbers"),
+            format!("{} positive numbers", kept.dim()),
             format!("{prior_sd:?}"),
             "Pass one for each parameter",
         ));
@@ -157,40 +229,78 @@ pub fn check(
             "Use more; 300 data sets with 1000 draws see a width that is wrong by a half",
         ));
     }
-    let band = EcdfBand::new(n, n_draws + 1, FAMILY_ERROR * (1.0 - JOINT_SHARE) / dim as f64)?;
+    fits(&evidence, n)?;
+    let band = EcdfBand::new(n, n_draws + 1, FAMILY_ERROR * RANK_SHARE / dim as f64)?;
     let joint_band = EcdfBand::new(n, n_draws + 1, FAMILY_ERROR * JOINT_SHARE)?;
-    let (low, high) = ranges(truths, dim);
-    let joint = joint_band.test(&tarp_ranks(&sets, &low, &high, SEED));
-    let all_moments: Vec<Moments> = (0..dim).map(|p| moments(&sets, p)).collect();
+    let joint = joint_band.test(&kept.tarp);
+    let scores = evidence.summaries.map(Scores::new);
     let mut parameters = Vec::with_capacity(dim);
     for (p, name) in names.iter().enumerate() {
-        parameters.push(parameter(name, p, &sets, &all_moments[p], prior_sd[p], &band)?);
+        parameters.push(parameter(name, p, kept, prior_sd[p], &band, scores.as_ref())?);
     }
-    let findings = findings(&sets, &parameters, &all_moments, &joint);
-    let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Pass);
-    Ok(CheckReport { sets: n, draws: n_draws, parameters, band, joint, verdict, findings })
+    let test = |ranks: Option<(Vec<u32>, usize)>, share: f64| {
+        ranks.map(|(ranks, among)| RankTest::new(ranks, among, FAMILY_ERROR * share)).transpose()
+    };
+    let mut report = CheckReport {
+        sets: n,
+        draws: n_draws,
+        parameters,
+        band,
+        joint,
+        joint_band,
+        hpd: test(evidence.hpd, HPD_SHARE)?,
+        predictive: test(evidence.predictive, PREDICTIVE_SHARE)?,
+        information: evidence.information,
+        verdict: Verdict::Pass,
+        findings: vec![],
+    };
+    report.findings = findings(&stream, kept, &report);
+    report.verdict = report.findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Pass);
+    Ok((report, stream.finish()?))
+}
+
+fn fits(evidence: &Evidence, sets: usize) -> Result<()> {
+    let counts = [
+        evidence.summaries.map(|s| s.values.len() / s.width.max(1)),
+        evidence.hpd.as_ref().map(|h| h.0.len()),
+        evidence.predictive.as_ref().map(|p| p.0.len()),
+    ];
+    match counts.into_iter().flatten().find(|count| *count != sets) {
+        None => Ok(()),
+        Some(found) => Err(Error::input(
+            "evidence",
+            format!("{sets} data sets"),
+            found.to_string(),
+            "Pass summaries and ranks of the same data sets as the draws",
+        )),
+    }
 }
 
 fn parameter(
     name: &str,
     p: usize,
-    sets: &DrawSets,
-    moments: &Moments,
+    kept: &Kept,
     prior_sd: f64,
     band: &EcdfBand,
+    scores: Option<&Scores>,
 ) -> Result<ParameterReport> {
-    let (n, n_draws) = (sets.sets() as f64, sets.n_draws());
-    let truths = sets.truths_of(p);
-    let ranks = sbc::ranks(sets, p, n_draws, SEED);
+    let (n, n_draws) = (kept.sets() as f64, kept.n_draws);
+    let (truths, marginals) = (kept.truths_of(p), &kept.marginals[p]);
+    let moments = kept.moments(p);
+    let ranks = kept.ranks(p);
     let ecdf = band.test(&ranks);
-    let (bins, used) = sbc::bins_and_draws(sets.sets(), n_draws);
-    let rank_histogram = sbc::histogram(&sbc::ranks(sets, p, used, SEED), used + 1, bins)?;
-    let calibration = calibration(sets, p);
+    let (bins, used) = kept.histogram;
+    let short: Vec<u32> = marginals.iter().map(|m| m.short_rank).collect();
+    let rank_histogram = sbc::histogram(&short, used + 1, bins)?;
+    let calibration = Calibration::from_levels(marginals.iter().map(|m| m.narrowest));
     let recovered = recovery(&moments.mean, &truths);
-    let (z_mean, z_sd) = mean_sd(&z_scores(moments, &truths));
+    let (z_mean, z_sd) = mean_sd(&z_scores(&moments, &truths));
     let (shift, spread) = shift_and_spread(&ranks, n_draws);
     let outside = ranks.iter().filter(|&&r| r == 0 || r as usize == n_draws).count() as f64 / n;
     let collapsed = moments.sd.iter().filter(|s| **s == 0.0).count() as f64 / n;
+    let share = FAMILY_ERROR * DEPENDENCE_SHARE / kept.dim() as f64;
+    let dependence = scores.map(|s| s.dependence(&ranks, n_draws, share));
+    let good = ecdf.inside() && dependence.is_none_or(|d| d.independent());
     Ok(ParameterReport {
         name: name.into(),
         r2: recovered.r2,
@@ -198,85 +308,21 @@ fn parameter(
         nrmse: recovered.nrmse,
         sbc_p: sbc::uniformity_p(&rank_histogram),
         rank_histogram,
-        verdict: if ecdf.inside() { Verdict::Pass } else { Verdict::Fail },
+        verdict: if good { Verdict::Pass } else { Verdict::Fail },
         ecdf,
         coverage: LEVELS.map(|level| calibration.at(level)),
         covered: calibration.covered,
         calibration_error: calibration.median_error,
         mean_calibration_error: calibration.mean_error,
-        contraction: mean_sd(&contraction(moments, prior_sd)).0,
+        contraction: mean_sd(&contraction(&moments, prior_sd)).0,
         z_mean,
         z_sd,
         shift,
         spread,
         outside,
         collapsed,
+        crps: marginals.iter().map(|m| m.crps).sum::<f64>() / n,
+        interval_score: marginals.iter().map(|m| m.interval_score).sum::<f64>() / n,
+        dependence,
     })
-}
-
-/// Shift (posterior above truth, in posterior sds) and spread (truth over posterior) from normal scores of the ranks:
-/// median and half the distance of the 16 and 84 % points, which ranks at the ends do not spoil.
-fn shift_and_spread(ranks: &[u32], n_draws: usize) -> (f64, f64) {
-    let score = |r: &u32| normal_quantile((f64::from(*r) + 0.5) / (n_draws as f64 + 1.0));
-    let mut scores: Vec<f64> = ranks.iter().map(score).collect();
-    let shift = -median(&mut scores);
-    let at = |level: f64| scores[((scores.len() - 1) as f64 * level).round() as usize];
-    (shift, 0.5 * (at(0.8413) - at(0.1587)))
-}
-
-fn findings(
-    sets: &DrawSets,
-    parameters: &[ParameterReport],
-    moments: &[Moments],
-    joint: &EcdfTest,
-) -> Vec<Finding> {
-    let fail = |text| Finding { verdict: Verdict::Fail, text };
-    let warn = |text| Finding { verdict: Verdict::Warning, text };
-    if let Some(place) = transposed(sets, moments) {
-        return vec![fail(check_words::transposed(&parameters[place].name))];
-    }
-    let mut found = Vec::new();
-    let truths: Vec<Vec<f64>> = (0..sets.dim()).map(|p| sets.truths_of(p)).collect();
-    for (p, report) in parameters.iter().enumerate().filter(|(_, r)| r.verdict == Verdict::Fail) {
-        let follows = |other: usize| correlation(&moments[p].mean, &truths[other]);
-        let own = follows(p);
-        let best =
-            (0..sets.dim()).max_by(|&a, &b| follows(a).abs().total_cmp(&follows(b).abs())).unwrap_or(p);
-        if best != p && follows(best).abs() > own.abs() + 0.25 {
-            found.push(fail(check_words::swapped(&report.name, &parameters[best].name, own, follows(best))));
-        } else {
-            found.push(fail(check_words::failure(report, sets.sets())));
-        }
-    }
-    if found.is_empty() && !joint.inside() {
-        found.push(fail(check_words::joint(joint)));
-    }
-    let same = 1.5 * 0.87 / (sets.n_draws() as f64).sqrt() + UNINFORMED;
-    let uninformed =
-        |(p, r): (usize, &ParameterReport)| r.contraction < UNINFORMED && distance_from_pool(sets, p) < same;
-    if parameters.iter().enumerate().all(uninformed) {
-        found.push(warn(check_words::uninformative()));
-    }
-    for report in parameters.iter().filter(|r| r.r2.is_nan()) {
-        found.push(warn(check_words::constant_truth(&report.name)));
-    }
-    found
-}
-
-/// The parameter by which draws laid out (draws, sets, D) betray themselves, if they are.
-///
-/// Read the wrong way round, every data set gets draws of all the others: the prior, which looks calibrated. Read the
-/// right way round, the means follow the truths. Asked only where the reading given has no contraction worth the name.
-fn transposed(sets: &DrawSets, moments: &[Moments]) -> Option<usize> {
-    let (n, dim) = (sets.sets(), sets.dim());
-    let certain = (6.0 / (n as f64).sqrt()).max(0.3);
-    let follows = |p: usize| {
-        let mut means = vec![0.0; n];
-        for (row, draw) in sets.all_draws().chunks_exact(dim).enumerate() {
-            means[row % n] += f64::from(draw[p]);
-        }
-        let truths = sets.truths_of(p);
-        correlation(&means, &truths) > certain.max(2.0 * correlation(&moments[p].mean, &truths).abs())
-    };
-    (0..dim).find(|&p| follows(p))
 }

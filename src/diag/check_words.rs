@@ -1,7 +1,8 @@
 //! The words of a check: sentences for what was found, and the table.
 use super::{
-    check::{CheckReport, LEVELS, ParameterReport, Verdict},
+    check::{CheckReport, LEVELS, ParameterReport, RankTest, Verdict},
     ecdf::EcdfTest,
+    information::Information,
 };
 
 /// What is wrong with a parameter that failed, from shift and spread of its ranks, and the first remedy.
@@ -83,6 +84,68 @@ pub(super) fn joint(test: &EcdfTest) -> String {
     )
 }
 
+pub(super) fn hpd(hpd: &RankTest) -> String {
+    let mean = hpd.ranks.iter().map(|r| f64::from(*r)).sum::<f64>() / (hpd.ranks.len() * hpd.among) as f64;
+    // Truths among the densest draws: there is too much posterior around them.
+    let (what, remedy) = if mean < 0.5 {
+        ("spread too far", "Train longer; then use splines or more blocks")
+    } else {
+        (
+            "too concentrated",
+            "Use more simulations or stop earlier if the validation loss rises; otherwise train longer",
+        )
+    };
+    format!(
+        "the posterior as a whole is {what}: its highest-density regions miss their level by {:.2} where {:.2} is allowed. \
+         {remedy}",
+        hpd.test.deviation, hpd.test.allowed
+    )
+}
+
+pub(super) fn predictive(test: &EcdfTest) -> String {
+    format!(
+        "data simulated from the posterior lie at the wrong distance from the data it was given: their ranks deviate by \
+         {:.2} where {:.2} is allowed. Train longer; then use more blocks",
+        test.deviation, test.allowed
+    )
+}
+
+pub(super) fn worse_than_prior(i: &Information) -> String {
+    let how = if i.impossible > 0.0 {
+        format!("{:.0} % of the true parameters are impossible under it", 100.0 * i.impossible)
+    } else {
+        format!("the true parameters are {:.2} nats less likely under it", -i.gain)
+    };
+    format!(
+        "the posterior knows less than the prior: {how}. Check that this is the model it was trained for, and that \
+         training has converged"
+    )
+}
+
+pub(super) fn ignores_data() -> String {
+    "the posterior does not use the data, although they tell about the parameters: draws for another data set serve as \
+     well. Check the shape of the draws (sets, draws, parameters) and that data reach the network; then train longer"
+        .into()
+}
+
+/// Ranks that are right on average and wrong given the data.
+pub(super) fn dependent(r: &ParameterReport) -> String {
+    let name = &r.name;
+    let Some(d) = r.dependence else { return format!("posterior of {name} is wrong for some data sets") };
+    let (what, remedy) = if d.width {
+        ("width", "Use splines or more blocks, and train longer")
+    } else {
+        ("centre", "Train longer; then use more blocks or wider layers, and look at that summary's scale")
+    };
+    format!(
+        "posterior of {name} is right on average but not for each data set: its {what} goes with summary {} of the data \
+         (correlation {:.2}, chance explains {:.2}). {remedy}",
+        d.summary + 1,
+        d.correlation,
+        d.allowed
+    )
+}
+
 pub(super) fn uninformative() -> String {
     "the posterior is uninformative: it is as wide as the prior for every parameter. Check that the data reach the \
      network and vary with the parameters; train longer; if the data truly tell nothing, this is the right answer"
@@ -121,6 +184,19 @@ pub(super) fn table(report: &CheckReport) -> String {
         joint.allowed,
         word(if joint.inside() { Verdict::Pass } else { Verdict::Fail })
     );
+    let line = |name: &str, test: &RankTest| {
+        let verdict = word(if test.inside() { Verdict::Pass } else { Verdict::Fail });
+        format!("{name}: ECDF {:.3}, allowed {:.3}, {verdict}\n", test.test.deviation, test.test.allowed)
+    };
+    text += &report.hpd.as_ref().map_or(String::new(), |t| line("highest-density regions", t));
+    text += &report.predictive.as_ref().map_or(String::new(), |t| line("posterior predictive", t));
+    if let Some(i) = &report.information {
+        let impossible = if i.impossible > 0.0 { " (some truths are impossible)" } else { "" };
+        text += &format!(
+            "information{impossible}: {:.2} ± {:.2} nats more than the prior, {:.2} ± {:.2} lost with another's data\n",
+            i.gain, i.gain_error, i.own, i.own_error
+        );
+    }
     for finding in &report.findings {
         text += &format!("{}: {}.\n", word(finding.verdict), finding.text);
     }

@@ -40,33 +40,6 @@ pub fn z_scores(moments: &Moments, truths: &[f64]) -> Vec<f64> {
     moments.mean.iter().zip(&moments.sd).zip(truths).map(score).collect()
 }
 
-/// How much the draws of one data set differ from those of all together: the mean Kolmogorov-Smirnov distance between
-/// the two over at most 64 data sets. About `0.87 / sqrt(draws)` where every data set gets the same posterior.
-///
-/// Contraction alone cannot tell this: a posterior with two modes may be informative and as wide as the prior.
-pub fn distance_from_pool(sets: &DrawSets, parameter: usize) -> f64 {
-    let (n, n_draws) = (sets.sets(), sets.n_draws());
-    // An odd step through all draws, so that no data set is favoured.
-    let step = (n * n_draws / 10_000).max(1) | 1;
-    let all = sets.all_draws();
-    let mut pool: Vec<f32> =
-        (0..n * n_draws).step_by(step).map(|row| all[row * sets.dim() + parameter]).collect();
-    pool.sort_unstable_by(f32::total_cmp);
-    let distances: Vec<f64> = (0..n)
-        .step_by(n.div_ceil(64))
-        .map(|set| {
-            let column = sets.sorted_column(set, parameter);
-            let gap = |(i, v): (usize, &f32)| {
-                let below = pool.partition_point(|p| p < v) as f64 / pool.len() as f64;
-                let up_to = pool.partition_point(|p| p <= v) as f64 / pool.len() as f64;
-                ((i + 1) as f64 / n_draws as f64 - up_to).max(below - i as f64 / n_draws as f64)
-            };
-            column.iter().enumerate().map(gap).fold(0.0, f64::max)
-        })
-        .collect();
-    mean_sd(&distances).0
-}
-
 /// Mean and sd (with `1/(n - 1)`) of a list.
 pub fn mean_sd(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;

@@ -5,7 +5,11 @@ use serde::Serialize;
 use super::{
     draw_sets::DrawSets,
     quantile::{median, quantile},
+    sbc::among_ties,
 };
+
+/// Stands for HPD where a parameter's number tells ties apart; no model has so many parameters.
+const HPD_TIES: usize = 1 << 20;
 
 /// Observed against nominal coverage of one parameter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,41 +29,76 @@ impl Calibration {
     }
 }
 
-/// Coverage of the central intervals of 1..=100 % of `parameter`; their ends are type-7 quantiles of the draws.
-pub fn calibration(sets: &DrawSets, parameter: usize) -> Calibration {
-    let n = sets.sets();
-    let counts = (0..n)
-        .into_par_iter()
-        .fold(
-            || vec![0u32; 100],
-            |mut counts, set| {
-                let sorted = sets.sorted_column(set, parameter);
-                let truth = f64::from(sets.truth(set)[parameter]);
-                for (i, count) in counts.iter_mut().enumerate() {
-                    let tail = 0.5 * (99 - i) as f64 / 100.0;
-                    let inside = quantile(&sorted, tail) < truth && truth < quantile(&sorted, 1.0 - tail);
-                    *count += u32::from(inside);
-                }
-                counts
-            },
-        )
-        .reduce(|| vec![0u32; 100], |a, b| a.iter().zip(&b).map(|(x, y)| x + y).collect());
-    let covered: Vec<f64> = counts.iter().map(|&c| f64::from(c) / n as f64).collect();
-    let mut errors: Vec<f64> =
-        covered.iter().enumerate().map(|(i, hat)| ((i + 1) as f64 / 100.0 - hat).abs()).collect();
-    let mean_error = errors.iter().sum::<f64>() / 100.0;
-    Calibration { covered, median_error: median(&mut errors), mean_error }
+impl Calibration {
+    /// From the [`narrowest`] interval of every data set.
+    pub fn from_levels(levels: impl Iterator<Item = u8> + Clone) -> Self {
+        let n = levels.clone().count() as f64;
+        let mut reached = [0u32; 102];
+        levels.for_each(|level| reached[usize::from(level).min(101)] += 1);
+        let mut inside = 0;
+        let covered: Vec<f64> = (1..=100)
+            .map(|level| {
+                inside += reached[level];
+                f64::from(inside) / n
+            })
+            .collect();
+        let mut errors: Vec<f64> =
+            covered.iter().enumerate().map(|(i, hat)| ((i + 1) as f64 / 100.0 - hat).abs()).collect();
+        let mean_error = errors.iter().sum::<f64>() / 100.0;
+        Self { covered, median_error: median(&mut errors), mean_error }
+    }
 }
 
-/// HPD level of every truth: the share of its data set's draws with a larger log q; uniform on (0, 1) if calibrated.
-///
-/// `log_q_truth` is `(sets)`, `log_q_draws` `(sets, n_draws)`, both nats of the same density. The credible region of
-/// level `a` holds the truth where the returned value is below `a`.
-pub fn hpd_levels(log_q_truth: &[f32], log_q_draws: &[f32], n_draws: usize) -> Vec<f64> {
-    let share = |(truth, draws): (&f32, &[f32])| {
-        draws.iter().filter(|q| *q > truth).count() as f64 / draws.len() as f64
+/// Ends of the central interval of `percent` % of sorted draws: type-7 quantiles.
+pub fn central(sorted: &[f32], percent: usize) -> [f64; 2] {
+    let tail = 0.5 * (100 - percent.min(100)) as f64 / 100.0;
+    [quantile(sorted, tail), quantile(sorted, 1.0 - tail)]
+}
+
+/// The least of 1, 2, ..., 100 % whose central interval of the sorted draws holds `truth` strictly inside; 101 if none
+/// does. Central intervals are nested, so this one number says which of them cover.
+pub fn narrowest(sorted: &[f32], truth: f64) -> u8 {
+    let inside = |percent: usize| {
+        let [low, high] = central(sorted, percent);
+        low < truth && truth < high
     };
-    log_q_truth.iter().zip(log_q_draws.chunks_exact(n_draws.max(1))).map(share).collect()
+    let (mut outside, mut within) = (0, 101);
+    while within - outside > 1 {
+        let middle = (outside + within) / 2;
+        if inside(middle) {
+            within = middle;
+        } else {
+            outside = middle;
+        }
+    }
+    within as u8
+}
+
+/// Coverage of the central intervals of 1..=100 % of `parameter`.
+pub fn calibration(sets: &DrawSets, parameter: usize) -> Calibration {
+    let level = |set| narrowest(&sets.sorted_column(set, parameter), f64::from(sets.truth(set)[parameter]));
+    let levels: Vec<u8> = (0..sets.sets()).into_par_iter().map(level).collect();
+    Calibration::from_levels(levels.iter().copied())
+}
+
+/// HPD rank of every truth: how many of its data set's draws have a larger log q, `0..=n_draws`; uniform if calibrated.
+///
+/// `log_q_truth` is `(sets)`, `log_q_draws` `(sets, n_draws)`, both nats of the same density. The rank over `n_draws` is
+/// the level of the highest-density region on whose edge the truth lies. Equal densities (a flat posterior) are put on
+/// either side at random by `seed`; `first` is the number of the first set in the whole list.
+pub fn hpd_ranks(
+    log_q_truth: &[f32],
+    log_q_draws: &[f32],
+    n_draws: usize,
+    first: usize,
+    seed: u64,
+) -> Vec<u32> {
+    let rank = |(set, (truth, draws)): (usize, (&f32, &[f32]))| {
+        let denser = draws.iter().filter(|q| *q > truth).count() as u32;
+        let equal = draws.iter().filter(|q| *q == truth).count() as u32;
+        denser + among_ties(equal, seed, HPD_TIES, first + set)
+    };
+    log_q_truth.iter().zip(log_q_draws.chunks_exact(n_draws.max(1))).enumerate().map(rank).collect()
 }
 
 #[cfg(test)]
@@ -105,7 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn hpd_level_is_the_share_of_denser_draws() {
-        assert_eq!(hpd_levels(&[0.0, -1.0], &[1.0, -1.0, 0.0, 2.0, -3.0, -2.0, -1.0, -4.0], 4), [0.5, 0.0]);
+    fn hpd_rank_counts_the_denser_draws_and_splits_ties() {
+        let ranks = hpd_ranks(&[0.5, -0.5], &[1.0, -1.0, 0.0, 2.0, -3.0, -2.0, -1.0, -4.0], 4, 0, 1);
+        assert_eq!(ranks, [2, 0]);
+        let flat = hpd_ranks(&[0.0; 500], &[0.0; 500], 1, 0, 1);
+        let above = flat.iter().filter(|r| **r == 1).count();
+        assert!((200..300).contains(&above), "{above}");
+        // A list in two pieces gets the ties of the whole.
+        let pieces =
+            [hpd_ranks(&[0.0; 200], &[0.0; 200], 1, 0, 1), hpd_ranks(&[0.0; 300], &[0.0; 300], 1, 200, 1)];
+        assert_eq!(pieces.concat(), flat);
     }
 }

@@ -11,6 +11,7 @@ pub struct DrawSets<'a> {
     sets: usize,
     n_draws: usize,
     dim: usize,
+    first: usize,
 }
 
 impl<'a> DrawSets<'a> {
@@ -53,7 +54,18 @@ impl<'a> DrawSets<'a> {
             let place = format!("data set {}, draw {}, parameter {parameter}", row / n_draws, row % n_draws);
             return Err(not_finite("posterior draws", draws[at], place));
         }
-        Ok(Self { truths, draws, sets, n_draws, dim })
+        Ok(Self { truths, draws, sets, n_draws, dim, first: 0 })
+    }
+
+    /// The same sets, the first of which is number `first` of a longer list: what is drawn at random for a set (ties,
+    /// reference points) goes by that number, so a list judged in blocks gets the same answers as in one piece.
+    pub fn numbered_from(self, first: usize) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Number of the first set in the whole list.
+    pub fn first(&self) -> usize {
+        self.first
     }
 
     /// Number of data sets.

@@ -17,7 +17,7 @@ pub fn ranks(sets: &DrawSets, parameter: usize, n_draws: usize, seed: u64) -> Ve
             smaller += u32::from(draw < truth);
             equal += u32::from(draw == truth);
         }
-        smaller + among_ties(equal, seed, parameter, set)
+        smaller + among_ties(equal, seed, parameter, sets.first() + set)
     };
     (0..sets.sets()).map(rank).collect()
 }

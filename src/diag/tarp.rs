@@ -10,14 +10,25 @@ use crate::rng::{Rng, streams};
 /// that parameter out), and the reference is uniform in that box, drawn from `seed`. Uniform if the posterior is right.
 pub fn tarp_ranks(sets: &DrawSets, low: &[f32], high: &[f32], seed: u64) -> Vec<u32> {
     let dim = sets.dim();
+    let references: Vec<f64> = (0..sets.sets())
+        .flat_map(|set| {
+            let mut rng = Rng::new(seed, streams::TARP, 0, (sets.first() + set) as u32);
+            (0..dim).map(|_| f64::from(rng.uniform())).collect::<Vec<_>>()
+        })
+        .collect();
+    ranks_about(sets, low, high, &references, seed)
+}
+
+/// As [`tarp_ranks`], about given reference points `(sets, dim)` of the unit box; `seed` decides ties.
+pub fn ranks_about(sets: &DrawSets, low: &[f32], high: &[f32], references: &[f64], seed: u64) -> Vec<u32> {
+    let dim = sets.dim();
     let scale: Vec<f64> = low
         .iter()
         .zip(high)
         .map(|(l, h)| if h > l { 1.0 / (f64::from(*h) - f64::from(*l)) } else { 0.0 })
         .collect();
     let rank = |set: usize| {
-        let mut rng = Rng::new(seed, streams::TARP, 0, set as u32);
-        let reference: Vec<f64> = (0..dim).map(|_| f64::from(rng.uniform())).collect();
+        let reference = &references[set * dim..][..dim];
         let distance = |theta: &[f32]| -> f64 {
             (0..dim)
                 .map(|i| ((f64::from(theta[i]) - f64::from(low[i])) * scale[i] - reference[i]).powi(2))
@@ -30,7 +41,7 @@ pub fn tarp_ranks(sets: &DrawSets, low: &[f32], high: &[f32], seed: u64) -> Vec<
             nearer += u32::from(d < limit);
             equal += u32::from(d == limit);
         }
-        nearer + among_ties(equal, seed, dim, set)
+        nearer + among_ties(equal, seed, dim, sets.first() + set)
     };
     (0..sets.sets()).into_par_iter().map(rank).collect()
 }

@@ -1,6 +1,7 @@
 //! The user's handle on a trained model.
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
+use crate::infer::ood::{Familiarity, Reference};
 use crate::model::definition::Model;
 use crate::model::network::Network;
 use crate::model::ragged::push_items;
@@ -29,6 +30,7 @@ pub struct Posterior {
     standardiser: Standardiser,
     device: Device,
     engine: Mutex<Engine>,
+    reference: Option<Reference>,
 }
 
 struct Engine {
@@ -65,7 +67,7 @@ impl Posterior {
         })?;
         let summaries = network.summary.as_ref().map(Summaries::new);
         let engine = Mutex::new(Engine { exec, sample, theta, loss, meta, summaries });
-        Ok(Self { model, network, standardiser, device, engine })
+        Ok(Self { model, network, standardiser, device, engine, reference: None })
     }
 
     /// Loads a run folder, or a weights file.
@@ -90,7 +92,32 @@ impl Posterior {
             let shape = if p.matrix { vec![p.rows, p.cols] } else { vec![p.cols] };
             ParamTable::pad_into(p, &w.expect(&p.name, &shape)?.values, &mut values);
         }
-        Self::new(model, network, standardiser, values, device)
+        let mut posterior = Self::new(model, network, standardiser, values, device)?;
+        posterior.reference = Reference::find(&w)?;
+        Ok(posterior)
+    }
+
+    /// Learns from simulated data `x (n, C)`, all finite, what familiar data look like. Training does this.
+    pub fn learn_reference(&mut self, x: &[f32]) -> Result<Option<&Reference>> {
+        self.reference = None;
+        let sets = x.len() / self.model.x_dim()?.max(1);
+        if sets > 0 {
+            let summaries = self.summary(x)?;
+            let width = summaries.len() / sets.max(1);
+            self.reference = Reference::fit(&summaries, width);
+        }
+        Ok(self.reference.as_ref())
+    }
+
+    /// What familiar data look like; none in runs that ended early or had too few simulations.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+
+    /// Compares each data set of `x (sets, C)` with simulated ones; none without a reference.
+    pub fn familiarity(&self, x: &[f32]) -> Result<Option<Vec<Familiarity>>> {
+        let Some(reference) = &self.reference else { return Ok(None) };
+        Ok(Some(reference.familiarity(&self.summary(x)?)))
     }
 
     /// The model.

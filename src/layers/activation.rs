@@ -1,7 +1,8 @@
 //! Activation functions with optional dropout and residual connection.
 //!
-//! forward: `a = act(p) m [+ r]`, backward: `delta = d_a act'(p) m`, written over `p`; `m` is the inverted-dropout
-//! mask (0 or 1/(1-rate)), a pure function of (seed, step, layer, row, column), so the way back redraws it.
+//! forward: `a = act(p) m [+ r]`, backward: `delta = d_a act'(p) m`; `m` is the inverted-dropout mask (0 or 1/(1-rate)), a pure function of
+//! (seed, step, layer, row, column). Nobody wants `p` once `a` is known, so a plan that will go backward leaves `act'(p) m` in its place: value and
+//! slope share their exponential and their division, and the way back is one product.
 use crate::args;
 use crate::math::{erf_, exp_};
 use crate::rng::{philox, streams};
@@ -42,7 +43,7 @@ impl Activation {
 args! {
     /// Arguments of `layers/activation_*`.
     pub struct ActivationArgs {
-        /// Slot `(batch, WIDTH)`: pre-activation; after backward, delta.
+        /// Slot `(batch, WIDTH)`: pre-activation; after forward with `SLOPE` the slope, after backward delta.
         pub pre: u32,
         /// Slot `(batch, WIDTH)`: activation (forward writes), or its gradient (backward reads).
         pub post: u32,
@@ -63,49 +64,34 @@ pub static FORWARD: KernelDef = KernelDef {
     cpu: forward_cpu,
     flops: |s| 12 * s.get("WIDTH") as u64,
     samples: &[
-        |r| samples(r, &FORWARD, 4, false, false),
-        |r| samples(r, &FORWARD, 60, true, false),
-        |r| samples(r, &FORWARD, 128, true, true),
+        |r| samples(r, 4, false, false, false),
+        |r| samples(r, 60, true, false, true),
+        |r| samples(r, 128, true, true, true),
     ],
 };
-/// `pre = d_post act'(pre) m`
+/// `pre = d_post pre`, `pre` holding the slope
 pub static BACKWARD: KernelDef = KernelDef {
     name: "layers/activation_backward",
     source: include_str!("../../shaders/layers/activation_backward.wgsl"),
     args: || ActivationArgs::wgsl() + &ActivationArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |s| 15 * s.get("WIDTH") as u64,
-    samples: &[
-        |r| samples(r, &BACKWARD, 4, false, false),
-        |r| samples(r, &BACKWARD, 60, true, false),
-        |r| samples(r, &BACKWARD, 128, true, true),
-    ],
+    flops: |s| s.get("WIDTH") as u64,
+    samples: &[|r| backward_sample(r, 4), |r| backward_sample(r, 60)],
 };
 
-fn samples(r: &mut Recorder, def: &'static KernelDef, width: usize, residual: bool, dropout: bool) {
+fn samples(r: &mut Recorder, width: usize, residual: bool, dropout: bool, slope: bool) {
     for act in Activation::ALL {
         let (pre, post, res) = (r.slot(width), r.slot(width), r.slot(width));
-        let args = ActivationArgs {
-            pre: pre.at,
-            post: post.at,
-            residual: res.at,
-            rate: 0.3,
-            layer: act.number() as u32,
-        };
-        r.call(def, spec(width, act, residual, dropout), args);
+        let rate = dropout.then_some((0.3, act.number() as u32));
+        forward(r, act, pre, post, residual.then_some(res), rate, slope);
     }
 }
-
-fn spec(width: usize, act: Activation, residual: bool, dropout: bool) -> Spec {
-    Spec::new(&[
-        ("WIDTH", width),
-        ("ACT", act.number()),
-        ("RESIDUAL", residual.into()),
-        ("DROPOUT", dropout.into()),
-    ])
+fn backward_sample(r: &mut Recorder, width: usize) {
+    let (pre, d_post) = (r.slot(width), r.slot(width));
+    backward(r, pre, d_post);
 }
 
-/// Records the forward kernel. `dropout`: rate and layer number.
+/// Records the forward kernel. `dropout`: rate and layer number. `slope`: leaves in `pre` what [`backward`] needs.
 pub fn forward(
     r: &mut Recorder,
     act: Activation,
@@ -113,17 +99,24 @@ pub fn forward(
     post: Slot,
     residual: Option<Slot>,
     dropout: Option<(f32, u32)>,
+    slope: bool,
 ) {
     let (rate, layer) = dropout.unwrap_or_default();
     let residual_at = residual.map_or(pre.at, |s| s.at);
     let args = ActivationArgs { pre: pre.at, post: post.at, residual: residual_at, rate, layer };
-    r.call(&FORWARD, spec(pre.width as usize, act, residual.is_some(), dropout.is_some()), args);
+    let spec = Spec::new(&[
+        ("WIDTH", pre.width as usize),
+        ("ACT", act.number()),
+        ("RESIDUAL", residual.is_some().into()),
+        ("DROPOUT", dropout.is_some().into()),
+        ("SLOPE", slope.into()),
+    ]);
+    r.call(&FORWARD, spec, args);
 }
-/// Records the backward kernel: `pre` becomes delta.
-pub fn backward(r: &mut Recorder, act: Activation, pre: Slot, d_post: Slot, dropout: Option<(f32, u32)>) {
-    let (rate, layer) = dropout.unwrap_or_default();
-    let args = ActivationArgs { pre: pre.at, post: d_post.at, residual: pre.at, rate, layer };
-    r.call(&BACKWARD, spec(pre.width as usize, act, false, dropout.is_some()), args);
+/// Records the backward kernel: `pre`, which holds the slope, becomes delta.
+pub fn backward(r: &mut Recorder, pre: Slot, d_post: Slot) {
+    let args = ActivationArgs { pre: pre.at, post: d_post.at, residual: pre.at, rate: 0.0, layer: 0 };
+    r.call(&BACKWARD, Spec::new(&[("WIDTH", pre.width as usize)]), args);
 }
 
 /// `act(x)`; the number as a constant, so that each loop has one branch-free body.
@@ -138,7 +131,7 @@ fn act<const A: usize>(x: f32) -> f32 {
                 exp_(x.min(0.0)) - 1.0
             }
         }
-        2 => x / (1.0 + exp_(-x)),
+        2 => x * (1.0 / (1.0 + exp_(-x))),
         3 => 0.5 * x * (1.0 + erf_(x * std::f32::consts::FRAC_1_SQRT_2)),
         4 => 1.0 - 2.0 / (exp_(2.0 * x) + 1.0),
         _ => {
@@ -194,11 +187,42 @@ fn slope<const A: usize>(x: f32) -> f32 {
     "x86_64+avx2+fma",
     "aarch64+neon"
 ))]
-fn forward_slice<const A: usize>(post: &mut [f32], pre: &[f32]) {
-    let n = post.len();
-    let pre = &pre[..n];
-    for i in 0..n {
-        post[i] = act::<A>(pre[i]);
+fn values<const A: usize>(post: &mut [f32], pre: &[f32]) {
+    post.iter_mut().zip(pre).for_each(|(post, &pre)| *post = act::<A>(pre));
+}
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn values_and_slopes<const A: usize>(post: &mut [f32], pre: &mut [f32]) {
+    for (post, pre) in post.iter_mut().zip(pre) {
+        let x = *pre;
+        *post = act::<A>(x);
+        *pre = slope::<A>(x);
+    }
+}
+
+/// `post = act(pre)`, by the activation's number.
+pub(super) fn forward_values(number: usize, post: &mut [f32], pre: &[f32]) {
+    match number {
+        0 => values::<0>(post, pre),
+        1 => values::<1>(post, pre),
+        2 => values::<2>(post, pre),
+        3 => values::<3>(post, pre),
+        4 => values::<4>(post, pre),
+        _ => values::<5>(post, pre),
+    }
+}
+/// `pre <- d_post act'(pre)`, by the activation's number.
+pub(super) fn backward_values(number: usize, pre: &mut [f32], d_post: &[f32]) {
+    match number {
+        0 => deltas::<0>(pre, d_post),
+        1 => deltas::<1>(pre, d_post),
+        2 => deltas::<2>(pre, d_post),
+        3 => deltas::<3>(pre, d_post),
+        4 => deltas::<4>(pre, d_post),
+        _ => deltas::<5>(pre, d_post),
     }
 }
 #[multiversion(targets(
@@ -206,44 +230,35 @@ fn forward_slice<const A: usize>(post: &mut [f32], pre: &[f32]) {
     "x86_64+avx2+fma",
     "aarch64+neon"
 ))]
-fn backward_slice<const A: usize>(pre: &mut [f32], d_post: &[f32]) {
-    let n = pre.len();
-    let d_post = &d_post[..n];
-    for i in 0..n {
-        pre[i] = d_post[i] * slope::<A>(pre[i]);
-    }
-}
-
-/// `post = act(pre)`, by the activation's number.
-pub(super) fn forward_values(number: usize, post: &mut [f32], pre: &[f32]) {
-    match number {
-        0 => forward_slice::<0>(post, pre),
-        1 => forward_slice::<1>(post, pre),
-        2 => forward_slice::<2>(post, pre),
-        3 => forward_slice::<3>(post, pre),
-        4 => forward_slice::<4>(post, pre),
-        _ => forward_slice::<5>(post, pre),
-    }
-}
-/// `pre <- d_post act'(pre)`, by the activation's number.
-pub(super) fn backward_values(number: usize, pre: &mut [f32], d_post: &[f32]) {
-    match number {
-        0 => backward_slice::<0>(pre, d_post),
-        1 => backward_slice::<1>(pre, d_post),
-        2 => backward_slice::<2>(pre, d_post),
-        3 => backward_slice::<3>(pre, d_post),
-        4 => backward_slice::<4>(pre, d_post),
-        _ => backward_slice::<5>(pre, d_post),
-    }
+fn deltas<const A: usize>(pre: &mut [f32], d_post: &[f32]) {
+    pre.iter_mut().zip(d_post).for_each(|(pre, d)| *pre = d * slope::<A>(*pre));
 }
 
 fn forward_cpu(tile: &Tile, call: &Call) {
+    match call.spec.get("ACT") {
+        0 => forward_of::<0>(tile, call),
+        1 => forward_of::<1>(tile, call),
+        2 => forward_of::<2>(tile, call),
+        3 => forward_of::<3>(tile, call),
+        4 => forward_of::<4>(tile, call),
+        _ => forward_of::<5>(tile, call),
+    }
+}
+fn forward_of<const A: usize>(tile: &Tile, call: &Call) {
     let a: ActivationArgs = call.args();
     let width = call.spec.get("WIDTH");
-    let pre = tile.read(a.pre, width);
+    let (slope, dropout) = (call.spec.get("SLOPE") == 1, call.spec.get("DROPOUT") == 1);
     let post = tile.write(a.post, width);
-    forward_values(call.spec.get("ACT"), post, pre);
-    if call.spec.get("DROPOUT") == 1 {
+    if slope {
+        let pre = tile.write(a.pre, width);
+        values_and_slopes::<A>(post, pre);
+        if dropout {
+            apply_mask(tile, &a, width, pre);
+        }
+    } else {
+        values::<A>(post, tile.read(a.pre, width));
+    }
+    if dropout {
         apply_mask(tile, &a, width, post);
     }
     if call.spec.get("RESIDUAL") == 1 {
@@ -253,12 +268,15 @@ fn forward_cpu(tile: &Tile, call: &Call) {
 fn backward_cpu(tile: &Tile, call: &Call) {
     let a: ActivationArgs = call.args();
     let width = call.spec.get("WIDTH");
-    let d_post = tile.read(a.post, width);
-    let pre = tile.write(a.pre, width);
-    backward_values(call.spec.get("ACT"), pre, d_post);
-    if call.spec.get("DROPOUT") == 1 {
-        apply_mask(tile, &a, width, pre);
-    }
+    products(tile.write(a.pre, width), tile.read(a.post, width));
+}
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn products(pre: &mut [f32], d_post: &[f32]) {
+    pre.iter_mut().zip(d_post).for_each(|(p, d)| *p *= d);
 }
 
 /// Multiplies by the mask; one Philox block serves four columns.

@@ -81,7 +81,19 @@ pub(super) fn forward_cpu(tile: &Tile, call: &Call) {
                     let first = from * sw + t0 - pw;
                     let w = &weight[(ky * kw + t0) * p * j..];
                     let (m, k) = (to - from, (t1 - t0) * p);
-                    gemm(m, j, k, &input[first * p..], sw * p, 1, w, j, &mut output[from * j..], j, Start::Add);
+                    gemm(
+                        m,
+                        j,
+                        k,
+                        &input[first * p..],
+                        sw * p,
+                        1,
+                        w,
+                        j,
+                        &mut output[from * j..],
+                        j,
+                        Start::Add,
+                    );
                 };
                 if all_from < all_to {
                     part(all_from, all_to, 0, kw);

@@ -5,6 +5,11 @@
 //! stored `(in, out)` row-major, which already is the panel a register block wants. Each element of `c` is one
 //! fused multiply-add chain over `k` in order whatever the tiling, so the bits of a row do not depend on which
 //! rows share its tile; determinism over thread counts rests on this.
+#[cfg(target_arch = "aarch64")]
+use crate::layers::simd::arm;
+#[cfg(target_arch = "x86_64")]
+use crate::layers::simd::x86;
+use crate::layers::simd::{Plain, Vector};
 use std::sync::OnceLock;
 
 /// What the sums of a product are added to.
@@ -88,33 +93,19 @@ fn routine() -> Routine {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
-                return x86::avx512;
+                return avx512;
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return x86::avx2;
+                return avx2;
             }
         }
         #[cfg(target_arch = "aarch64")]
         {
-            return arm::neon;
+            return neon;
         }
         #[allow(unreachable_code)]
         portable
     })
-}
-
-/// A SIMD register of f32.
-trait Vector: Copy {
-    const LANES: usize;
-    /// Every method: the CPU must have the instruction set, and pointers must cover the lanes read or written.
-    unsafe fn zero() -> Self;
-    unsafe fn splat(x: f32) -> Self;
-    unsafe fn load(p: *const f32) -> Self;
-    unsafe fn store(self, p: *mut f32);
-    unsafe fn load_part(p: *const f32, n: usize) -> Self;
-    unsafe fn store_part(self, p: *mut f32, n: usize);
-    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
-    unsafe fn add(self, b: Self) -> Self;
 }
 
 /// `MR` rows by `NV` registers of columns; the last register holds `tail` columns.
@@ -189,193 +180,111 @@ unsafe fn panels<V: Vector, const MR: usize>(g: &Args) {
     }
 }
 
-/// Four lanes in plain Rust, for processors without a routine of their own.
-#[derive(Clone, Copy)]
-struct Plain([f32; 4]);
-impl Vector for Plain {
-    const LANES: usize = 4;
-    unsafe fn zero() -> Self {
-        Self([0.0; 4])
-    }
-    unsafe fn splat(x: f32) -> Self {
-        Self([x; 4])
-    }
-    unsafe fn load(p: *const f32) -> Self {
-        unsafe { Self(p.cast::<[f32; 4]>().read_unaligned()) }
-    }
-    unsafe fn store(self, p: *mut f32) {
-        unsafe { p.cast::<[f32; 4]>().write_unaligned(self.0) }
-    }
-    unsafe fn load_part(p: *const f32, n: usize) -> Self {
-        let mut v = [0.0; 4];
-        unsafe { std::ptr::copy_nonoverlapping(p, v.as_mut_ptr(), n) };
-        Self(v)
-    }
-    unsafe fn store_part(self, p: *mut f32, n: usize) {
-        unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), p, n) }
-    }
-    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i] * b.0[i] + c.0[i]))
-    }
-    unsafe fn add(self, b: Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i] + b.0[i]))
+/// `c = start + a b` for four columns, `b` and the rows of `a` without gaps: a register holds four columns times a quarter of its lanes in
+/// terms of the sum, where [`panels`] would leave most lanes idle.
+#[inline(always)]
+unsafe fn narrow<V: Vector>(g: &Args) {
+    const ROWS: usize = 8;
+    unsafe {
+        let mut i = 0;
+        while i < g.m {
+            let rows = ROWS.min(g.m - i);
+            let mut acc = [V::zero(); ROWS];
+            let mut l = 0;
+            while l < g.k {
+                let n = V::LANES.min(g.k - l);
+                let mut x = [V::zero(); ROWS];
+                for (r, x) in x.iter_mut().enumerate().take(rows) {
+                    let p = g.a.add((i + r) * g.a_row + l);
+                    *x = if n == V::LANES { V::load(p) } else { V::load_part(p, n) };
+                }
+                for q in 0..4 {
+                    let (at, left) = (q * V::LANES, (4 * n).saturating_sub(q * V::LANES));
+                    let p = g.b.wrapping_add(4 * l + at);
+                    let w = if left >= V::LANES { V::load(p) } else { V::load_part(p, left) };
+                    for (acc, x) in acc.iter_mut().zip(&x) {
+                        *acc = x.spread(q).mul_add(w, *acc);
+                    }
+                }
+                l += n;
+            }
+            for (r, acc) in acc.iter().enumerate().take(rows) {
+                let sums = acc.fold();
+                for (j, sum) in sums.iter().enumerate() {
+                    let start = if g.start.is_null() { 0.0 } else { *g.start.add((i + r) * g.start_row + j) };
+                    *g.c.add((i + r) * g.c_row + j) = sum + start;
+                }
+            }
+            i += rows;
+        }
     }
 }
+
+/// `c = start + a b` for up to four columns where `a` is stored by columns: formed as its transpose, whose rows are long.
+#[inline(always)]
+unsafe fn turned<V: Vector, const MR: usize>(g: &Args) {
+    const ROWS: usize = 32;
+    let mut piece = [0.0f32; 4 * ROWS];
+    for i in (0..g.m).step_by(ROWS) {
+        let rows = ROWS.min(g.m - i);
+        let part = Args {
+            m: g.n,
+            n: rows,
+            k: g.k,
+            a: g.b,
+            a_row: 1,
+            a_col: g.b_row,
+            b: g.a.wrapping_add(i),
+            b_row: g.a_col,
+            c: piece.as_mut_ptr(),
+            c_row: ROWS,
+            start: std::ptr::null(),
+            start_row: 0,
+        };
+        unsafe {
+            panels::<V, MR>(&part);
+            for r in 0..rows {
+                for j in 0..g.n {
+                    let start = if g.start.is_null() { 0.0 } else { *g.start.add((i + r) * g.start_row + j) };
+                    *g.c.add((i + r) * g.c_row + j) = piece[j * ROWS + r] + start;
+                }
+            }
+        }
+    }
+}
+
+/// Chooses the way by everything but the number of rows of a tile, so that a row's bits do not depend on it.
+#[inline(always)]
+unsafe fn product<V: Vector, const MR: usize>(g: &Args) {
+    unsafe {
+        if g.n == 4 && g.b_row == 4 && g.a_col == 1 && g.k >= 4 {
+            narrow::<V>(g);
+        } else if g.n <= 4 && g.a_row == 1 && g.a_col > 1 {
+            turned::<V, MR>(g);
+        } else {
+            panels::<V, MR>(g);
+        }
+    }
+}
+
 unsafe fn portable(g: &Args) {
-    unsafe { panels::<Plain, 4>(g) }
+    unsafe { product::<Plain, 4>(g) }
 }
-
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{Args, Vector, panels};
-    use std::arch::x86_64::*;
-
-    #[derive(Clone, Copy)]
-    struct Z(__m512);
-    impl Vector for Z {
-        const LANES: usize = 16;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            unsafe { Self(_mm512_setzero_ps()) }
-        }
-        #[inline(always)]
-        unsafe fn splat(x: f32) -> Self {
-            unsafe { Self(_mm512_set1_ps(x)) }
-        }
-        #[inline(always)]
-        unsafe fn load(p: *const f32) -> Self {
-            unsafe { Self(_mm512_loadu_ps(p)) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, p: *mut f32) {
-            unsafe { _mm512_storeu_ps(p, self.0) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(p: *const f32, n: usize) -> Self {
-            unsafe { Self(_mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, p)) }
-        }
-        #[inline(always)]
-        unsafe fn store_part(self, p: *mut f32, n: usize) {
-            unsafe { _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as __mmask16, self.0) }
-        }
-        #[inline(always)]
-        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            unsafe { Self(_mm512_fmadd_ps(self.0, b.0, c.0)) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, b: Self) -> Self {
-            unsafe { Self(_mm512_add_ps(self.0, b.0)) }
-        }
-    }
-
-    #[derive(Clone, Copy)]
-    struct Y(__m256);
-    #[inline(always)]
-    unsafe fn mask(n: usize) -> __m256i {
-        const ON: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-        unsafe { _mm256_loadu_si256(ON.as_ptr().add(8 - n).cast()) }
-    }
-    impl Vector for Y {
-        const LANES: usize = 8;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            unsafe { Self(_mm256_setzero_ps()) }
-        }
-        #[inline(always)]
-        unsafe fn splat(x: f32) -> Self {
-            unsafe { Self(_mm256_set1_ps(x)) }
-        }
-        #[inline(always)]
-        unsafe fn load(p: *const f32) -> Self {
-            unsafe { Self(_mm256_loadu_ps(p)) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, p: *mut f32) {
-            unsafe { _mm256_storeu_ps(p, self.0) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(p: *const f32, n: usize) -> Self {
-            unsafe { Self(_mm256_maskload_ps(p, mask(n))) }
-        }
-        #[inline(always)]
-        unsafe fn store_part(self, p: *mut f32, n: usize) {
-            unsafe { _mm256_maskstore_ps(p, mask(n), self.0) }
-        }
-        #[inline(always)]
-        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0)) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, b: Self) -> Self {
-            unsafe { Self(_mm256_add_ps(self.0, b.0)) }
-        }
-    }
-
-    #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn avx512(g: &Args) {
-        // 8 x 32: sixteen accumulators hide the latency of the multiply-add units.
-        unsafe { panels::<Z, 8>(g) }
-    }
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn avx2(g: &Args) {
-        // 6 x 16: twelve accumulators, two columns and a broadcast fill the sixteen registers.
-        unsafe { panels::<Y, 6>(g) }
-    }
+#[target_feature(enable = "avx512f")]
+unsafe fn avx512(g: &Args) {
+    // 8 x 32: sixteen accumulators hide the latency of the multiply-add units.
+    unsafe { product::<x86::Z, 8>(g) }
 }
-
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(g: &Args) {
+    // 6 x 16: twelve accumulators, two columns and a broadcast fill the sixteen registers.
+    unsafe { product::<x86::Y, 6>(g) }
+}
 #[cfg(target_arch = "aarch64")]
-mod arm {
-    use super::{Args, Vector, panels};
-    use std::arch::aarch64::*;
-
-    #[derive(Clone, Copy)]
-    struct Q(float32x4_t);
-    impl Vector for Q {
-        const LANES: usize = 4;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            unsafe { Self(vdupq_n_f32(0.0)) }
-        }
-        #[inline(always)]
-        unsafe fn splat(x: f32) -> Self {
-            unsafe { Self(vdupq_n_f32(x)) }
-        }
-        #[inline(always)]
-        unsafe fn load(p: *const f32) -> Self {
-            unsafe { Self(vld1q_f32(p)) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, p: *mut f32) {
-            unsafe { vst1q_f32(p, self.0) }
-        }
-        #[inline(always)]
-        unsafe fn load_part(p: *const f32, n: usize) -> Self {
-            let mut v = [0.0; 4];
-            unsafe {
-                std::ptr::copy_nonoverlapping(p, v.as_mut_ptr(), n);
-                Self(vld1q_f32(v.as_ptr()))
-            }
-        }
-        #[inline(always)]
-        unsafe fn store_part(self, p: *mut f32, n: usize) {
-            let mut v = [0.0; 4];
-            unsafe {
-                vst1q_f32(v.as_mut_ptr(), self.0);
-                std::ptr::copy_nonoverlapping(v.as_ptr(), p, n);
-            }
-        }
-        #[inline(always)]
-        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            unsafe { Self(vfmaq_f32(c.0, self.0, b.0)) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, b: Self) -> Self {
-            unsafe { Self(vaddq_f32(self.0, b.0)) }
-        }
-    }
-    pub(super) unsafe fn neon(g: &Args) {
-        unsafe { panels::<Q, 8>(g) }
-    }
+unsafe fn neon(g: &Args) {
+    unsafe { product::<arm::Q, 8>(g) }
 }
 
 #[cfg(test)]
@@ -395,7 +304,8 @@ mod tests {
 
     /// `kind` of start: 0 nothing, 1 what `c` holds, 2 one row for all.
     fn check(routine: Routine, m: usize, n: usize, k: usize, transposed: bool, kind: usize) {
-        let (a, b) = (seeded(m * k, 1), seeded(k * (n + 3), 2));
+        let b_row = if n == 4 { 4 } else { n + 3 };
+        let (a, b) = (seeded(m * k, 1), seeded(k * b_row, 2));
         let (start, row) = (seeded(m * (n + 5), 3), seeded(n, 4));
         let mut c = start.clone();
         let (a_row, a_col) = if transposed { (1, m) } else { (k, 1) };
@@ -407,7 +317,7 @@ mod tests {
             a_row,
             a_col,
             b: b.as_ptr(),
-            b_row: n + 3,
+            b_row,
             c: c.as_mut_ptr(),
             c_row: n + 5,
             start: [std::ptr::null(), c.as_ptr(), row.as_ptr()][kind],
@@ -423,7 +333,7 @@ mod tests {
                     continue;
                 }
                 let want: f64 =
-                    (0..k).map(|l| f64::from(a[i * a_row + l * a_col]) * f64::from(b[l * (n + 3) + j])).sum();
+                    (0..k).map(|l| f64::from(a[i * a_row + l * a_col]) * f64::from(b[l * b_row + j])).sum();
                 let want = want + f64::from([0.0, start[at], row[j]][kind]);
                 let err = (f64::from(c[at]) - want).abs();
                 assert!(
@@ -440,13 +350,22 @@ mod tests {
         let mut routines: Vec<Routine> = vec![portable, routine()];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            routines.push(x86::avx2);
+            routines.push(avx2);
         }
         routines.sort_by_key(|r| *r as usize);
         for r in routines {
-            for (m, n, k) in
-                [(1, 1, 1), (3, 17, 5), (8, 32, 128), (9, 33, 2), (13, 4, 128), (16, 31, 7), (23, 65, 12)]
-            {
+            for (m, n, k) in [
+                (1, 1, 1),
+                (3, 17, 5),
+                (8, 32, 128),
+                (9, 33, 2),
+                (13, 4, 128),
+                (16, 31, 7),
+                (23, 65, 12),
+                (70, 4, 20),
+                (5, 2, 40),
+                (33, 4, 128),
+            ] {
                 for kind in 0..3 {
                     check(r, m, n, k, false, kind);
                     check(r, m, n, k, true, kind);

@@ -74,7 +74,11 @@ fn sample(
         let pre = Items { slot: pre, width, n: items, count: r.counts(), shrink };
         let dropout = dropout.then_some((0.3, act.number() as u32));
         let residual = residual.then_some(res);
-        r.call(def, spec(width, act, residual.is_some(), dropout.is_some()), args(&pre, post, residual, dropout));
+        r.call(
+            def,
+            spec(width, act, residual.is_some(), dropout.is_some()),
+            args(&pre, post, residual, dropout),
+        );
     }
 }
 
@@ -113,13 +117,7 @@ pub fn forward(
     r.call(&FORWARD, spec, args(pre, post, residual, dropout));
 }
 /// Records the backward kernel: `pre` becomes delta.
-pub fn backward(
-    r: &mut Recorder,
-    act: Activation,
-    pre: &Items,
-    d_post: Slot,
-    dropout: Option<(f32, u32)>,
-) {
+pub fn backward(r: &mut Recorder, act: Activation, pre: &Items, d_post: Slot, dropout: Option<(f32, u32)>) {
     r.call(&BACKWARD, spec(pre.width, act, false, dropout.is_some()), args(pre, d_post, None, dropout));
 }
 

@@ -75,7 +75,7 @@ impl Mlp {
         (training && self.shape.dropout > 0.0).then_some((self.shape.dropout, self.first_layer + l as u32))
     }
 
-    /// Records the network; `inputs` without those of size 0. `training` turns dropout on.
+    /// Records the network; `inputs` without those of size 0. `training` turns dropout on and prepares the way back.
     pub fn forward(&self, r: &mut Recorder, inputs: &[Slot], training: bool) -> MlpTrace {
         let mut trace = MlpTrace { inputs: inputs.to_vec(), pre: vec![], post: vec![], out: Slot::default() };
         for (l, layer) in self.layers.iter().enumerate() {
@@ -91,7 +91,15 @@ impl Mlp {
             }
             let post = r.slot(layer.cols);
             let residual = self.residual(l).then(|| trace.post[l - 1]);
-            activation::forward(r, self.shape.activation, pre, post, residual, self.dropout(l, training));
+            activation::forward(
+                r,
+                self.shape.activation,
+                pre,
+                post,
+                residual,
+                self.dropout(l, training),
+                training,
+            );
             trace.pre.push(pre);
             trace.post.push(post);
         }
@@ -133,7 +141,7 @@ impl Mlp {
             skip.backward(r, table_len, &trace.inputs, trace.out, &d_first);
         }
         for l in (0..n).rev() {
-            activation::backward(r, self.shape.activation, trace.pre[l], d_post(l), self.dropout(l, true));
+            activation::backward(r, trace.pre[l], d_post(l));
             let delta = trace.pre[l];
             if l > 0 {
                 // With a residual connection the gradient of the layer's output is also part of its input's.

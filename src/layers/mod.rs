@@ -10,6 +10,7 @@ pub mod dense;
 pub mod gemm;
 pub mod item_activation;
 pub mod mlp;
+mod simd;
 pub mod norm;
 pub mod pool;
 pub mod recurrent;

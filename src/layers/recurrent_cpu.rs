@@ -161,12 +161,36 @@ pub(super) fn forward_cpu(tile: &Tile, call: &Call) {
         // The outputs of items that do not count are 0, and so is the first state.
         if s.is_lstm {
             if let Some(b) = before {
-                gemm(tile.rows, j, h, &out[b * h..], n * h, 1, weight, j, &mut gates[t * j..], n * j, Start::Add);
+                gemm(
+                    tile.rows,
+                    j,
+                    h,
+                    &out[b * h..],
+                    n * h,
+                    1,
+                    weight,
+                    j,
+                    &mut gates[t * j..],
+                    n * j,
+                    Start::Add,
+                );
             }
         } else {
             (0..tile.rows).for_each(|r| extra[(r * n + t) * j..][..j].copy_from_slice(bias));
             if let Some(b) = before {
-                gemm(tile.rows, j, h, &out[b * h..], n * h, 1, weight, j, &mut extra[t * j..], n * j, Start::Add);
+                gemm(
+                    tile.rows,
+                    j,
+                    h,
+                    &out[b * h..],
+                    n * h,
+                    1,
+                    weight,
+                    j,
+                    &mut extra[t * j..],
+                    n * j,
+                    Start::Add,
+                );
             }
         }
         for (r, &c) in counts.iter().enumerate() {

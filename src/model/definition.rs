@@ -294,5 +294,6 @@ pub fn data_transform(config: &Config) -> DataTransform {
         config::DataTransform::Log => DataTransform::Log,
         config::DataTransform::Log1p => DataTransform::Log1p,
         config::DataTransform::Asinh => DataTransform::Asinh,
+        config::DataTransform::LogMilli => DataTransform::LogMilli,
     }
 }

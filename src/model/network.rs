@@ -115,7 +115,14 @@ impl Network {
     }
 
     /// Records the source of a batch of at most `items` items a data set; the items.
-    fn source(&self, r: &mut Recorder, summary: &Summary, rows: Rows, items: usize, slots: (Slot, Slot)) -> Items {
+    fn source(
+        &self,
+        r: &mut Recorder,
+        summary: &Summary,
+        rows: Rows,
+        items: usize,
+        slots: (Slot, Slot),
+    ) -> Items {
         let data = &summary.shape.data;
         let (f, (least, most)) = (data.features(), data.items());
         let (count, x) = (r.counts(), r.slot(items * pad4(f)));
@@ -165,12 +172,8 @@ impl Network {
         let (none, meta, h) = (r.slot(4), r.slot(4), r.slot(self.c));
         r.begin_items(summary.is_coarse());
         let (count, x) = (r.counts(), r.slot(items * pad4(data.features())));
-        let source = ItemSource {
-            features: data.features(),
-            items,
-            pitch: data.items().1,
-            ..ItemSource::default()
-        };
+        let source =
+            ItemSource { features: data.features(), items, pitch: data.items().1, ..ItemSource::default() };
         let to = Slots { u: none, x, meta, count };
         items::gather(&mut r, &source, to, false, summary.shape.size_moments());
         let x = Items { slot: x, width: pad4(data.features()), n: items, count, shrink: shrink(data) };

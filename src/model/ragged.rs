@@ -31,7 +31,14 @@ pub fn simulate(
         let drawn = least + ((u64::from(rng.next_u32()) * (most - least + 1) as u64) >> 32) as usize;
         let items = size.unwrap_or(drawn);
         data.resize(rows * items * f, 0.0);
-        simulator.simulate_items(seed, step, first as u32, items, &theta[first * d..(first + rows) * d], &mut data);
+        simulator.simulate_items(
+            seed,
+            step,
+            first as u32,
+            items,
+            &theta[first * d..(first + rows) * d],
+            &mut data,
+        );
         for (r, set) in data.chunks_exact(items * f).enumerate() {
             let to = &mut x[(first + r) * most * f..][..items * f];
             to.copy_from_slice(set);

@@ -5,13 +5,15 @@ use crate::data::summary::quantile;
 
 /// Points of a curve: more than the figure has pixels would not be seen.
 const BINS: usize = 240;
+/// Width in pixels: legible on a phone without turning it.
+const WIDTH: f64 = 460.0;
 
 /// Loss (nats) of training at `steps`, and of validation at its own steps if there was any.
 ///
 /// Training steps are binned: the line is the mean, the pale band holds 80 % of the steps of a bin. The first
 /// losses may leave the figure at the top; the axis is made for the rest. Values that are not finite are left out.
 pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32])>) -> String {
-    let mut svg = Svg::new(720.0, 320.0, "Loss during training");
+    let mut svg = Svg::new(WIDTH, 300.0, "Loss during training");
     let train = points(steps, train);
     let validation = validation.map(|(steps, losses)| points(steps, losses)).unwrap_or_default();
     let all: Vec<f64> = sorted(train.iter().chain(&validation).map(|p| p.1 as f32));
@@ -20,7 +22,7 @@ pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32
         return svg.finish();
     }
     let last = train.iter().chain(&validation).map(|p| p.0).fold(1.0, f64::max);
-    let x = Scale::new(0.0, last, 74.0, 700.0);
+    let x = Scale::new(0.0, last, 66.0, WIDTH - 14.0);
     let bins = bin(&train, last);
     // What comes after the first tenth decides the axis: the start can be a hundred times higher.
     let late = |p: &&(f64, f64)| p.0 > 0.1 * last;
@@ -31,7 +33,7 @@ pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32
     let top = quantile(settled, 0.99);
     let hi = (top + 0.35 * (top - lo)).min(all[all.len() - 1]);
     let margin = 0.05 * (hi - lo);
-    let y = Scale::new(lo - margin, hi + margin, 272.0, 16.0);
+    let y = Scale::new(lo - margin, hi + margin, 254.0, 16.0);
     for (v, _) in y.ticks(5) {
         svg.line((x.from, y.at(v)), (x.to, y.at(v)), "#ECEEF0", 1.0, "");
     }
@@ -54,8 +56,8 @@ pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32
         (!shown.is_empty(), VERMILION, "validation"),
     ] {
         if present {
-            svg.line((500.0, row - 4.0), (524.0, row - 4.0), colour, 2.2, "");
-            svg.text((531.0, row), Anchor::Start, LABEL, INK, text);
+            svg.line((WIDTH - 216.0, row - 4.0), (WIDTH - 192.0, row - 4.0), colour, 2.2, "");
+            svg.text((WIDTH - 186.0, row), Anchor::Start, LABEL, INK, text);
             row += 17.0;
         }
     }

@@ -20,10 +20,10 @@ pub fn rank_histograms(ranks: &[u32], names: &[String], l: u32) -> String {
     let shown = dim.min(MAX_PANELS);
     let columns = shown.min(if shown == 4 { 2 } else { 3 });
     let rows = shown.div_ceil(columns);
-    let (width, height) = (228.0, 178.0);
+    let (width, height) = if shown == 1 { (324.0, 210.0) } else { (228.0, 178.0) };
     let (left, top) = (44.0, 8.0);
     let size = (left + columns as f64 * width + 8.0, top + rows as f64 * height + 34.0);
-    let mut svg = Svg::new(size.0.max(420.0), size.1, "Rank histograms of simulation-based calibration");
+    let mut svg = Svg::new(size.0.max(350.0), size.1, "Rank histograms of simulation-based calibration");
     let bins = Bins::new(l, sets);
     let panels: Vec<Vec<f64>> = (0..shown).map(|d| bins.heights(ranks.iter().skip(d).step_by(dim))).collect();
     let tallest = panels.iter().flatten().chain(bins.band.iter().map(|b| &b.1)).copied().fold(1.5, f64::max);
@@ -59,8 +59,7 @@ pub fn rank_histograms(ranks: &[u32], names: &[String], l: u32) -> String {
         bottom_axis(&mut svg, x, y.from, if last_row { "rank of the true value" } else { "" });
         left_axis(&mut svg, y, x.from, if d % columns == 0 { "relative frequency" } else { "" });
     }
-    let note =
-        format!("{sets} data sets, {l} draws each; the grey band holds 99 % of the bars if calibrated");
+    let note = format!("{sets} data sets, {l} draws; grey: 99 % of the bars if calibrated");
     let note = if dim > shown { format!("{note}; the first {shown} of {dim} parameters") } else { note };
     svg.text((left, size.1 - 8.0), Anchor::Start, LABEL - 1.0, FAINT, &note);
     svg.finish()

@@ -34,11 +34,11 @@ pub fn recovery_plot(estimates: &Estimates, names: &[String]) -> String {
     }
     let shown = panels.len();
     let columns = shown.min(if shown == 4 { 2 } else { 3 });
-    let side = 190.0;
-    let (left, top, pitch_x, pitch_y) = (58.0, 8.0, side + 52.0, side + 84.0);
+    let side = if shown == 1 { 270.0 } else { 190.0 };
+    let (left, top, pitch_x, pitch_y) = (58.0, 8.0, side + 52.0, side + 76.0);
     let lines = shown.div_ceil(columns);
     let size = (left + columns as f64 * pitch_x - 30.0, top + lines as f64 * pitch_y + 26.0);
-    let mut svg = Svg::new(size.0.max(440.0), size.1, "Recovery of the parameters");
+    let mut svg = Svg::new(size.0.max(350.0), size.1, "Recovery of the parameters");
     for (d, rows) in panels.iter().enumerate() {
         let x0 = left + (d % columns) as f64 * pitch_x;
         let y0 = top + (d / columns) as f64 * pitch_y + 34.0;

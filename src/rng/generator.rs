@@ -19,6 +19,13 @@ impl Rng {
         Self { counter: [row, 0, step, stream], key, block: [0; 4], used: 4 }
     }
 
+    /// Goes to the first word of a block: parts of one row may be drawn in any order.
+    #[inline(always)]
+    pub fn jump(&mut self, block: u32) {
+        self.counter[1] = block;
+        self.used = 4;
+    }
+
     /// The next 32 random bits: words 0..3 of block 0, then of block 1, ...
     #[inline(always)]
     pub fn next_u32(&mut self) -> u32 {

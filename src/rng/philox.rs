@@ -16,6 +16,26 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [a, b, c, d]
 }
 
+/// [`philox`] of N counters in lockstep; word k of counter i is at `[k][i]`.
+#[inline(always)]
+pub fn philox_lanes<const N: usize>(counters: [[u32; N]; 4], key: [u32; 2]) -> [[u32; N]; 4] {
+    let [mut a, mut b, mut c, mut d] = counters;
+    let [mut k, mut l] = key;
+    for _ in 0..10 {
+        for i in 0..N {
+            let p = u64::from(a[i]) * 0xD251_1F53;
+            let q = u64::from(c[i]) * 0xCD9E_8D57;
+            a[i] = (q >> 32) as u32 ^ b[i] ^ k;
+            b[i] = q as u32;
+            c[i] = (p >> 32) as u32 ^ d[i] ^ l;
+            d[i] = p as u32;
+        }
+        k = k.wrapping_add(0x9E37_79B9);
+        l = l.wrapping_add(0xBB67_AE85);
+    }
+    [a, b, c, d]
+}
+
 /// (k + 1/2) 2^-23 with k the top 23 bits: a number in (0, 1) that f32 holds exactly, never 0 or 1.
 #[inline(always)]
 pub fn open_unit(word: u32) -> f32 {
@@ -33,6 +53,17 @@ mod tests {
         let pi = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
         let answer = [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1];
         assert_eq!(philox(pi, [0xa4093822, 0x299f31d0]), answer);
+    }
+
+    #[test]
+    fn lanes_are_the_same_blocks() {
+        let counters: [[u32; 5]; 4] = std::array::from_fn(|k| {
+            std::array::from_fn(|i| (k as u32 * 77 + 13).wrapping_mul(i as u32 * 0x9E37_79B9))
+        });
+        let lanes = philox_lanes(counters, [7, !3]);
+        for i in 0..5 {
+            assert_eq!(lanes.map(|word| word[i]), philox(counters.map(|c| c[i]), [7, !3]));
+        }
     }
 
     #[test]

@@ -19,6 +19,11 @@ pub const TEST: u32 = 7;
 pub const SPLIT: u32 = 8;
 /// Reference points of the TARP diagnostic.
 pub const TARP: u32 = 9;
+/// Matrices that are constants of a model.
+pub const MATRIX: u32 = 32;
+
+/// Relabelled points of a permutation test. (Numbers in between are left for what training and data draw.)
+pub const DIAGNOSTIC: u32 = 40;
 /// Number of items of a batch's data sets.
 pub const SIZE: u32 = 10;
 /// Dropped units of items.
@@ -37,6 +42,8 @@ pub const ALL: &[(&str, u32)] = &[
     ("test", TEST),
     ("split", SPLIT),
     ("tarp", TARP),
+    ("diagnostic", DIAGNOSTIC),
+    ("matrix", MATRIX),
     ("size", SIZE),
     ("item_dropout", ITEM_DROPOUT),
     ("pool", POOL),

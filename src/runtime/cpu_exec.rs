@@ -16,7 +16,12 @@ use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Rows of a tile where there are few.
-pub const TILE_ROWS: usize = crate::runtime::cpu_plan::SMALL_BLOCK;
+pub const SMALL_TILE: usize = crate::runtime::cpu_plan::SMALL_BLOCK;
+
+/// Rows of a tile of a plan of vectors where a launch has so many rows.
+pub fn tile_rows(rows: usize) -> usize {
+    crate::runtime::cpu_plan::block_rows(rows)
+}
 
 /// See the module's doc.
 pub struct CpuExec {
@@ -62,7 +67,7 @@ impl CpuExec {
     }
 
     fn train_step(&mut self, plan: PlanId, a: &StepArgs, batch: usize, first_step: u32) {
-        let p = &self.plans[plan.0];
+        let p = &mut self.plans[plan.0];
         let (mut loss, mut count, mut masked, mut square) = (0.0f64, 0.0f64, 0.0f32, 0.0f64);
         for row0 in (0..batch).step_by(p.capacity) {
             let n = p.capacity.min(batch - row0);
@@ -79,15 +84,12 @@ impl CpuExec {
             // SAFETY: the parameters are only read until `update`.
             let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
             p.rows(&run, &self.state, weights, 0..p.plan.calls.len(), Some(self.kernels));
-            let (acts, grad, kernels) = (&p.acts, &self.buffers.grad, self.kernels);
-            let squares: Vec<f64> = p
-                .parts
-                .par_iter()
-                .with_max_len(4)
-                .map(|part| (kernels.grad_cpu)(acts, p.capacity, n, grad, part, row0 > 0))
-                .collect();
+            let (acts, grad, kernels, pad) = (&p.acts, &self.buffers.grad, self.kernels, p.capacity);
+            p.parts.par_iter().zip(&mut p.squares).with_max_len(4).for_each(|(part, square)| {
+                *square = (kernels.grad_cpu)(acts, pad, n, grad, part, row0 > 0);
+            });
             let on_items = p.sum_items(&run, kernels, grad, row0 > 0);
-            square = squares.iter().chain(&on_items).sum(); // of the sums so far; the last chunk's count
+            square = p.squares.iter().chain(&on_items).sum(); // of the sums so far; the last chunk's count
             // SAFETY: the rows' calls have ended.
             let start = p.start(p.plan.meta.at).unwrap_or(0);
             for m in unsafe { acts.slice(start, 4 * n) }.chunks_exact(4) {
@@ -143,9 +145,10 @@ impl Executor for CpuExec {
         steps: usize,
         first_step: u32,
     ) -> Result<()> {
-        for _ in 0..steps {
-            self.train_step(plan, step, batch, first_step);
-        }
+        self.logs.reserve(steps);
+        // On a thread of the pool from the start: from outside, each of a step's fork-joins would be queued, which allocates,
+        // and wake this thread at its end.
+        rayon::scope(|_| (0..steps).for_each(|_| self.train_step(plan, step, batch, first_step)));
         Ok(())
     }
     fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {
@@ -173,7 +176,8 @@ impl Executor for CpuExec {
         Ok(all.chunks_exact(stride).flat_map(|row| row[..width].iter().copied()).collect())
     }
     fn logs(&mut self) -> Result<Vec<StepLog>> {
-        Ok(std::mem::take(&mut self.logs))
+        let empty = Vec::with_capacity(self.logs.len());
+        Ok(std::mem::replace(&mut self.logs, empty))
     }
     fn snapshot(&mut self) -> Result<Snapshot> {
         let n = self.params.len;

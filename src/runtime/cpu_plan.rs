@@ -27,6 +27,11 @@ pub const PART_ROWS: usize = 32;
 /// Most partial sums of a gradient on items.
 const GROUPS: usize = 32;
 
+/// Rows of a block of a plan without sections where a launch has so many rows.
+pub fn block_rows(rows: usize) -> usize {
+    if rows >= LARGE_BLOCK * rayon::current_num_threads() { LARGE_BLOCK } else { SMALL_BLOCK }
+}
+
 /// A gradient on items, and where its partial sums stand.
 struct ItemJob {
     job: GradJob,
@@ -47,6 +52,8 @@ pub struct CpuPlan {
     pub index: Vec<u32>,
     /// Parts of the gradients that are formed when all rows are done.
     pub parts: Vec<GradPart>,
+    /// Sum of squares of each part, kept so that a step allocates nothing.
+    pub squares: Vec<f64>,
     items: Vec<ItemJob>,
     /// Floats of one set of partial sums.
     partial: usize,
@@ -92,6 +99,7 @@ impl CpuPlan {
             acts: Shared::new(quads as usize * 4 * capacity),
             table: Arc::new([]),
             index: vec![],
+            squares: vec![0.0; parts.len()],
             parts,
             items,
             partial,
@@ -117,14 +125,17 @@ impl CpuPlan {
         range: Range<usize>,
         grads: Option<&'static StepKernels>,
     ) {
-        let large = self.plan.sections.is_empty()
-            && run.rows as usize >= LARGE_BLOCK * rayon::current_num_threads();
-        let block = if large { LARGE_BLOCK } else { self.block };
+        let block = if self.plan.sections.is_empty() { block_rows(run.rows as usize) } else { self.block };
         let blocks = (run.rows as usize).div_ceil(block);
         let work = |b: usize, out: &mut [f32]| {
-            let wide = self.take();
             let row0 = b * block;
             let rows = block.min(run.pad as usize - row0);
+            if self.plan.sections.is_empty() {
+                let tile = self.tile_of(run, state, params, &self.acts, row0, row0, rows);
+                self.plan.calls[range.clone()].iter().for_each(|call| (call.def.cpu)(&tile, call));
+                return;
+            }
+            let wide = self.take();
             let whole = self.tile_of(run, state, params, &wide, row0, row0, rows);
             for (calls, fine) in self.pieces(&range) {
                 if fine && self.tile < block {

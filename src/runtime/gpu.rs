@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::runtime::adapter::{self, AdapterLine, GpuRequest};
 use crate::runtime::pipeline::{Access, Pipeline};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub struct Gpu {
     /// What handlers of an own device heard.
     trouble: Arc<Mutex<Option<String>>>,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    made: AtomicUsize,
 }
 
 impl Gpu {
@@ -71,7 +73,24 @@ impl Gpu {
         own: bool,
         trouble: Arc<Mutex<Option<String>>>,
     ) -> Arc<Self> {
-        Arc::new(Self { info, device, queue, checked, own, trouble, pipelines: Mutex::default() })
+        Arc::new(Self {
+            info,
+            device,
+            queue,
+            checked,
+            own,
+            trouble,
+            pipelines: Mutex::default(),
+            made: AtomicUsize::new(0),
+        })
+    }
+
+    /// Buffers, bind groups and pipelines made so far: training makes none once it is warm.
+    pub fn objects_made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
+    }
+    pub(crate) fn count_object(&self) {
+        self.made.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the device is ours alone.
@@ -131,6 +150,7 @@ impl Gpu {
         let usage = U::STORAGE | U::UNIFORM | U::COPY_DST | U::COPY_SRC;
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        self.count_object();
         self.guard("make a buffer", || self.device.create_buffer(&descriptor))
     }
     /// A buffer with these contents.
@@ -167,6 +187,7 @@ impl Gpu {
             usage,
             mapped_at_creation: false,
         };
+        self.count_object();
         self.guard("make a buffer", || self.device.create_buffer(&descriptor))
     }
 
@@ -247,6 +268,7 @@ impl Gpu {
         if let Some(p) = known(&self.pipelines) {
             return Ok(p);
         }
+        self.count_object();
         let what = format!("compile `{label}`");
         let made = Arc::new(self.guard(&what, || Pipeline::new(self, label, source, bindings))?);
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).insert(source.into(), made.clone());

@@ -109,6 +109,20 @@ impl GpuExec {
         self.plans[plan.0].run_call(&self.gpu, &self.shared, run, call)
     }
 
+    /// Runs one call of a plan alone, `times` times in one submission, and waits for it: for measurements. The plan is not
+    /// fit for anything else afterwards.
+    pub(crate) fn repeat_call(
+        &mut self,
+        plan: PlanId,
+        run: &RunArgs,
+        call: usize,
+        times: usize,
+    ) -> Result<()> {
+        self.plans[plan.0].repeat_call(&self.gpu, &self.shared, run, call, times)?;
+        // Reading anything waits for everything before.
+        self.floats(&[(&self.shared.state, 4)]).map(drop)
+    }
+
     fn floats(&self, parts: &[(&wgpu::Buffer, usize)]) -> Result<Vec<Vec<f32>>> {
         let parts: Vec<_> = parts.iter().map(|&(b, n)| (b, 0, 4 * n as u64)).collect();
         Ok(self.gpu.read(&parts)?.iter().map(|bytes| floats(bytes)).collect())

@@ -170,16 +170,34 @@ impl GpuPlan {
     /// Submits the row-local calls once.
     pub fn run(&mut self, gpu: &Gpu, shared: &Shared, run: &RunArgs, weights: Weights) -> Result<()> {
         let args = RunArgs { pad: self.capacity as u32, calls: self.plan.calls.len() as u32, ..*run };
-        self.submit_rows(gpu, shared, &args, weights)
+        self.submit_rows(gpu, shared, &args, weights, 1)
     }
     /// Submits one call alone, for checks.
     pub fn run_call(&mut self, gpu: &Gpu, shared: &Shared, run: &RunArgs, call: usize) -> Result<()> {
+        self.repeat_call(gpu, shared, run, call, 1)
+    }
+    /// Submits one call alone, `times` times in a row, for measurements.
+    pub fn repeat_call(
+        &mut self,
+        gpu: &Gpu,
+        shared: &Shared,
+        run: &RunArgs,
+        call: usize,
+        times: usize,
+    ) -> Result<()> {
         let words = &self.module.program[call * self.module.stride..][..self.module.stride];
         gpu.write(&self.program, 0, words)?;
         let args = RunArgs { pad: self.capacity as u32, calls: 1, ..*run };
-        self.submit_rows(gpu, shared, &args, Weights::Current)
+        self.submit_rows(gpu, shared, &args, Weights::Current, times)
     }
-    fn submit_rows(&mut self, gpu: &Gpu, shared: &Shared, args: &RunArgs, weights: Weights) -> Result<()> {
+    fn submit_rows(
+        &mut self,
+        gpu: &Gpu,
+        shared: &Shared,
+        args: &RunArgs,
+        weights: Weights,
+        times: usize,
+    ) -> Result<()> {
         gpu.write(&self.run_args, 0, &args.to_words())?;
         let which = weights as usize;
         if self.run_bound[which].is_none() {
@@ -192,7 +210,7 @@ impl GpuPlan {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 pass.set_pipeline(&self.rows.pipeline);
                 pass.set_bind_group(0, self.run_bound[which].as_ref(), &[]);
-                pass.dispatch_workgroups(groups, 1, 1);
+                (0..times).for_each(|_| pass.dispatch_workgroups(groups, 1, 1));
             }
             gpu.queue.submit([encoder.finish()]);
         })

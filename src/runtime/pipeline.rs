@@ -99,6 +99,7 @@ impl Pipeline {
             .collect();
         let descriptor =
             wgpu::BindGroupDescriptor { label: Some(&self.label), layout: &self.layout, entries: &entries };
+        gpu.count_object();
         gpu.guard("bind buffers", || gpu.device.create_bind_group(&descriptor))
     }
 }

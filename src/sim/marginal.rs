@@ -55,6 +55,13 @@ pub enum Marginal {
         /// Standard deviation of the logarithm, > 0.
         sigma: f32,
     },
+    /// `exp` of a uniform on `(ln lo, ln hi)`: density `1 / (t ln(hi/lo))` on `(lo, hi)`.
+    LogUniform {
+        /// Lower end, > 0.
+        lo: f32,
+        /// Upper end, above the lower one.
+        hi: f32,
+    },
     /// Gamma, density proportional to `t^(shape-1) e^(-rate t)`.
     Gamma {
         /// Shape, > 0.
@@ -97,6 +104,7 @@ impl Marginal {
         let zero = Some(Bound::Const(0.0));
         match *self {
             Self::Uniform { lo, hi } => Support { lo: Some(lo), hi: Some(hi) },
+            Self::LogUniform { lo, hi } => Support { lo: Some(Bound::Const(lo)), hi: Some(Bound::Const(hi)) },
             Self::Beta { .. } => Support { lo: zero, hi: Some(Bound::Const(1.0)) },
             Self::Normal { .. } => Support { lo: None, hi: None },
             _ => Support { lo: zero, hi: None },
@@ -109,6 +117,10 @@ impl Marginal {
             Self::Uniform { lo, hi } => return check_uniform(name, lo, hi),
             Self::Normal { mean, sd } => (&[("mean", mean)], &[("sd", sd)]),
             Self::LogNormal { mu, sigma } => (&[("mu", mu)], &[("sigma", sigma)]),
+            Self::LogUniform { lo, hi } => {
+                check_uniform(name, Bound::Const(lo), Bound::Const(hi))?;
+                (&[], &[("lo", lo), ("hi", hi)])
+            }
             Self::Gamma { shape, rate } => (&[], &[("shape", shape), ("rate", rate)]),
             Self::Beta { a, b } => (&[], &[("a", a), ("b", b)]),
             Self::Exponential { rate } => (&[], &[("rate", rate)]),
@@ -136,6 +148,10 @@ impl Marginal {
             }
             Self::Normal { mean, sd } => mean + sd * rng.normal(),
             Self::LogNormal { mu, sigma } => crate::math::exp_(mu + sigma * rng.normal()),
+            Self::LogUniform { lo, hi } => {
+                let lo = crate::math::log_(lo);
+                crate::math::exp_(lo + (crate::math::log_(hi) - lo) * rng.uniform())
+            }
             Self::Gamma { shape, rate } => rng.gamma(shape) / rate,
             Self::Beta { a, b } => rng.beta(a, b),
             Self::Exponential { rate } => rng.exponential() / rate,
@@ -152,6 +168,9 @@ impl Marginal {
             }
             Self::Normal { mean, sd } => normal(t, mean, sd),
             Self::LogNormal { mu, sigma } if t > 0.0 => normal(t.ln(), mu, sigma) - t.ln(),
+            Self::LogUniform { lo, hi } if t >= f64::from(lo) && t <= f64::from(hi) => {
+                -t.ln() - (f64::from(hi).ln() - f64::from(lo).ln()).ln()
+            }
             Self::Gamma { shape, rate } if t > 0.0 => {
                 let (shape, rate) = (f64::from(shape), f64::from(rate));
                 shape * rate.ln() + (shape - 1.0) * t.ln() - rate * t - ln_gamma(shape)

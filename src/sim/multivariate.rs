@@ -49,6 +49,77 @@ pub(super) fn log_prob(mean: &[f32], cholesky: &[f32], theta: &[f64]) -> f64 {
     if sum.is_nan() { f64::NEG_INFINITY } else { sum }
 }
 
+/// A mixture of normals with one covariance `L L'`, for priors with several modes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormalMixture {
+    /// Relative weights of the components, `(n)`, > 0.
+    pub weights: Vec<f32>,
+    /// Their means, `(n, k)` row-major.
+    pub means: Vec<f32>,
+    /// Lower Cholesky factor `L`, `(k, k)` row-major; entries above the diagonal are 0.
+    pub cholesky: Vec<f32>,
+}
+
+impl NormalMixture {
+    /// How many parameters it covers.
+    pub fn dim(&self) -> usize {
+        self.means.len() / self.weights.len().max(1)
+    }
+
+    fn total(&self) -> f64 {
+        self.weights.iter().map(|&w| f64::from(w)).sum()
+    }
+
+    /// Component c is drawn where a uniform number lies below entry c and not below an earlier one, the last one where
+    /// it lies below none: `(n - 1)` cumulative probabilities.
+    pub(super) fn thresholds(&self) -> Vec<f32> {
+        let inner = &self.weights[..self.weights.len() - 1];
+        let sums = inner.iter().scan(0.0, |sum, &w| {
+            *sum += f64::from(w);
+            Some(*sum)
+        });
+        sums.map(|sum| (sum / self.total()) as f32).collect()
+    }
+
+    /// One draw: the component from one uniform word, then [`draw`].
+    pub(super) fn draw(&self, rng: &mut Rng, theta: &mut [f32]) {
+        let (k, pick) = (self.dim(), rng.uniform());
+        let component = self.thresholds().iter().filter(|&&below| pick >= below).count();
+        draw(&self.means[component * k..(component + 1) * k], &self.cholesky, rng, theta);
+    }
+
+    /// Log density in nats; minus infinity at NaN.
+    pub(super) fn log_prob(&self, theta: &[f64]) -> f64 {
+        let terms: Vec<f64> = self
+            .means
+            .chunks_exact(self.dim())
+            .zip(&self.weights)
+            .map(|(mean, &w)| (f64::from(w) / self.total()).ln() + log_prob(mean, &self.cholesky, theta))
+            .collect();
+        let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if largest == f64::NEG_INFINITY {
+            return largest;
+        }
+        largest + terms.iter().map(|t| (t - largest).exp()).sum::<f64>().ln()
+    }
+
+    pub(super) fn check(&self, names: &[String]) -> Result<()> {
+        let (n, k) = (self.weights.len(), names.len());
+        let wrong = |problem: String, hint: &str| {
+            Err(Error::config(format!("mixture prior of `{}`", names.join("`, `")), problem, hint))
+        };
+        if let Some(value) = self.weights.iter().find(|w| !(w.is_normal() && **w > 0.0)) {
+            return wrong(format!("expected weights above 0, found {value}"), "Leave the component out");
+        }
+        if n == 0 || self.means.len() != n * k {
+            let problem =
+                format!("expected {k} numbers for each of {n} components, found {}", self.means.len());
+            return wrong(problem, "Give every component a mean");
+        }
+        self.means.chunks_exact(k).try_for_each(|mean| check(names, mean, &self.cholesky))
+    }
+}
+
 /// Checks shapes and numbers of the factor that covers `names`.
 pub(super) fn check(names: &[String], mean: &[f32], cholesky: &[f32]) -> Result<()> {
     let k = mean.len();

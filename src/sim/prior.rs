@@ -1,7 +1,7 @@
 //! The prior: parameters in order, each with a name, a marginal (or a share of a multivariate normal) and a support
 //! transform.
 use super::marginal::{Bound, Marginal, Support};
-use super::multivariate;
+use super::multivariate::{self, NormalMixture};
 use super::transform::{Span, Transform};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -18,6 +18,8 @@ pub enum Factor {
         /// Lower Cholesky factor `L`, `(k, k)` row-major; entries above the diagonal are 0.
         cholesky: Vec<f32>,
     },
+    /// Parameters from a mixture of normals.
+    Mixture(NormalMixture),
 }
 
 impl Factor {
@@ -26,6 +28,7 @@ impl Factor {
         match self {
             Self::One(_) => 1,
             Self::Multivariate { mean, .. } => mean.len(),
+            Self::Mixture(mixture) => mixture.dim(),
         }
     }
 
@@ -33,7 +36,7 @@ impl Factor {
     pub(super) fn support(&self) -> Support {
         match self {
             Self::One(marginal) => marginal.support(),
-            Self::Multivariate { .. } => Support { lo: None, hi: None },
+            Self::Multivariate { .. } | Self::Mixture(_) => Support { lo: None, hi: None },
         }
     }
 }
@@ -80,6 +83,16 @@ impl Prior {
         self.parts().flat_map(|(first, factor)| (first..first + factor.dim()).map(|i| (i, factor.support())))
     }
 
+    /// Ends of the support of each parameter; infinite where there is none or where it is another parameter.
+    pub fn bounds(&self) -> Vec<[f64; 2]> {
+        let end = |bound: Option<Bound>, open: f64| match bound {
+            Some(Bound::Const(value)) => f64::from(value),
+            _ => open,
+        };
+        let both = |(_, s): (usize, Support)| [end(s.lo, f64::NEG_INFINITY), end(s.hi, f64::INFINITY)];
+        self.supports().map(both).collect()
+    }
+
     /// One draw into `theta` (D), inside the open support.
     pub fn draw(&self, rng: &mut Rng, theta: &mut [f32]) {
         for (i, factor) in self.parts() {
@@ -91,6 +104,7 @@ impl Prior {
                 Factor::Multivariate { mean, cholesky } => {
                     multivariate::draw(mean, cholesky, rng, &mut theta[i..i + mean.len()]);
                 }
+                Factor::Mixture(mixture) => mixture.draw(rng, &mut theta[i..i + mixture.dim()]),
             }
         }
     }
@@ -103,6 +117,7 @@ impl Prior {
                 Factor::Multivariate { mean, cholesky } => {
                     multivariate::log_prob(mean, cholesky, &theta[i..i + mean.len()])
                 }
+                Factor::Mixture(mixture) => mixture.log_prob(&theta[i..i + mixture.dim()]),
             })
             .sum()
     }
@@ -188,6 +203,10 @@ impl Prior {
                 Factor::Multivariate { mean, cholesky } => {
                     multivariate::check(&self.names[i..i + mean.len()], mean, cholesky)?;
                     ranges.resize(i + mean.len(), (f32::NEG_INFINITY, f32::INFINITY));
+                }
+                Factor::Mixture(mixture) => {
+                    mixture.check(&self.names[i..i + mixture.dim()])?;
+                    ranges.resize(i + mixture.dim(), (f32::NEG_INFINITY, f32::INFINITY));
                 }
             }
         }

@@ -2,6 +2,7 @@
 use std::fmt::Write as _;
 
 use super::marginal::{Bound, Marginal, Support};
+use super::multivariate::NormalMixture;
 use super::prior::{Factor, Prior};
 use super::transform::{Transform, sim_above, sim_below};
 
@@ -21,6 +22,7 @@ impl Prior {
                     line(&mut draw, &format!("(*theta)[{i}] = {value};"));
                 }
                 Factor::Multivariate { mean, cholesky } => multivariate(&mut draw, i, mean, cholesky),
+                Factor::Mixture(m) => mixture(&mut draw, i, m),
             }
         }
         let (mut to, mut from) = (String::new(), String::new());
@@ -124,6 +126,10 @@ fn draw_expression(marginal: &Marginal) -> String {
         Marginal::LogNormal { mu, sigma } => {
             format!("exp_({} + {} * rng_normal(r))", literal(mu), literal(sigma))
         }
+        Marginal::LogUniform { lo, hi } => {
+            let (lo, hi) = (crate::math::log_(lo), crate::math::log_(hi));
+            format!("exp_({} + {} * rng_uniform(r))", literal(lo), literal(hi - lo))
+        }
         Marginal::Gamma { shape, rate } => format!("rng_gamma(r, {}) / {}", literal(shape), literal(rate)),
         Marginal::Beta { a, b } => format!("rng_beta(r, {}, {})", literal(a), literal(b)),
         Marginal::Exponential { rate } => format!("rng_exponential(r) / {}", literal(rate)),
@@ -131,14 +137,43 @@ fn draw_expression(marginal: &Marginal) -> String {
     }
 }
 
-/// `mean + L z` for the parameters from `first` on; zeros of `L` are left out.
+/// `mean + L z` for the parameters from `first` on.
 fn multivariate(text: &mut String, first: usize, mean: &[f32], cholesky: &[f32]) {
-    let k = mean.len();
-    for i in 0..k {
-        line(text, &format!("let z{} = rng_normal(r);", first + i));
+    noise(text, first, mean.len());
+    for (i, mean) in mean.iter().enumerate() {
+        line(text, &format!("(*theta)[{}] = {};", first + i, literal(*mean)));
     }
+    correlated(text, first, mean.len(), cholesky);
+}
+
+/// The same with the mean of a component.
+fn mixture(text: &mut String, first: usize, m: &NormalMixture) {
+    let (k, thresholds) = (m.dim(), m.thresholds());
+    line(text, &format!("let pick{first} = rng_uniform(r);"));
+    noise(text, first, k);
+    for (c, mean) in m.means.chunks_exact(k).enumerate() {
+        let condition = match thresholds.get(c) {
+            Some(below) => format!("if (pick{first} < {}) {{", literal(*below)),
+            None => "{".into(),
+        };
+        line(text, &format!("{}{condition}", if c == 0 { "" } else { "} else " }));
+        for (i, mean) in mean.iter().enumerate() {
+            line(text, &format!("    (*theta)[{}] = {};", first + i, literal(*mean)));
+        }
+    }
+    line(text, "}");
+    correlated(text, first, k, &m.cholesky);
+}
+
+fn noise(text: &mut String, first: usize, k: usize) {
+    for i in first..first + k {
+        line(text, &format!("let z{i} = rng_normal(r);"));
+    }
+}
+
+/// Adds `L z`; zeros of `L` are left out.
+fn correlated(text: &mut String, first: usize, k: usize, cholesky: &[f32]) {
     for i in 0..k {
-        line(text, &format!("(*theta)[{}] = {};", first + i, literal(mean[i])));
         for j in 0..=i {
             let l = cholesky[i * k + j];
             if l != 0.0 {

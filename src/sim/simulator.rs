@@ -4,7 +4,11 @@ use std::sync::Arc;
 use super::marginal::Marginal;
 use super::prior::{Factor, Prior};
 use super::transform::default_transform;
-use super::{bernoulli_glm, gaussian_linear, gaussian_mixture, lotka_volterra, sir, slcp, two_moons};
+use super::{
+    bernoulli_glm, gaussian_linear, gaussian_mixture, levy_flight, lotka_volterra, lotka_volterra_ode,
+    lotka_volterra_ode_stats, mixture_of_eight, mvn, normal_mean, ricker, sir, sir_stochastic, slcp,
+    two_moons,
+};
 use crate::rng::{Rng, streams};
 
 /// Shape of the data of one data set.
@@ -77,7 +81,7 @@ impl DataShape {
 pub trait Simulator: Send + Sync {
     /// Name, e.g. `two-moons`.
     fn name(&self) -> &str;
-    /// Parameters D and data values C of a row.
+    /// Parameters D and data values C of a row; for data sets of any size, the values of the largest one.
     fn dims(&self) -> (usize, usize);
     /// Fills `x` (rows, C) from `theta` (rows, D). Row `i` draws from `Rng::new(seed, SIMULATOR, step, row0 + i)` and
     /// from nothing else, so that any split into blocks gives the same data.
@@ -117,7 +121,8 @@ pub struct Task {
     pub simulator: fn() -> Arc<dyn Simulator>,
 }
 
-/// The built-in models: eight tasks of the benchmark of Lueckmann et al. 2021 (arXiv 2101.04653, "sbibm").
+/// The built-in models: eight tasks of the benchmark of Lueckmann et al. 2021 (arXiv 2101.04653, "sbibm"), then those of
+/// Radev et al. 2020 ("BayesFlow", arXiv 2003.06281) and a normal mean.
 pub const TASKS: &[Task] = &[
     gaussian_linear::NORMAL,
     gaussian_linear::UNIFORM,
@@ -127,6 +132,16 @@ pub const TASKS: &[Task] = &[
     two_moons::TASK,
     sir::TASK,
     lotka_volterra::TASK,
+    mvn::FIVE,
+    mvn::FIFTY,
+    mvn::FIVE_HUNDRED,
+    mixture_of_eight::TASK,
+    ricker::TASK,
+    levy_flight::TASK,
+    sir_stochastic::TASK,
+    lotka_volterra_ode::TASK,
+    lotka_volterra_ode_stats::TASK,
+    normal_mean::TASK,
 ];
 
 /// Names of [`TASKS`], in order.
@@ -161,6 +176,25 @@ pub(super) fn for_rows<const D: usize, const C: usize>(
 ) {
     let rows = theta.as_chunks::<D>().0.iter().zip(x.as_chunks_mut::<C>().0);
     for (i, (theta, x)) in rows.enumerate() {
+        let mut rng = Rng::new(seed, streams::SIMULATOR, step, row0.wrapping_add(i as u32));
+        f(&mut rng, theta, x);
+    }
+}
+
+/// Calls `f` for every row with its generator; `width` is the length of a row of `x`.
+pub(super) fn for_items<const D: usize>(
+    seed: u64,
+    step: u32,
+    row0: u32,
+    width: usize,
+    theta: &[f32],
+    x: &mut [f32],
+    f: impl Fn(&mut Rng, &[f32; D], &mut [f32]),
+) {
+    if width == 0 {
+        return;
+    }
+    for (i, (theta, x)) in theta.as_chunks::<D>().0.iter().zip(x.chunks_exact_mut(width)).enumerate() {
         let mut rng = Rng::new(seed, streams::SIMULATOR, step, row0.wrapping_add(i as u32));
         f(&mut rng, theta, x);
     }

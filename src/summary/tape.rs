@@ -4,9 +4,9 @@
 //! it. The kernels themselves are written by hand, forward and backward.
 use crate::layers::activation::Activation;
 use crate::layers::conv::{ItemDense, ItemShape};
+use crate::layers::norm::Norm;
 use crate::layers::pool::{self, Items, Pool};
 use crate::layers::recurrent::Recurrent;
-use crate::layers::norm::Norm;
 use crate::layers::{accumulate, attention, columns, item_activation, time};
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Slot;

@@ -1,21 +1,21 @@
 //! The training loop. The device does the steps; here they are counted, validated, logged and saved.
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
-use crate::infer::Posterior;
+use crate::infer::{Posterior, ood};
 use crate::model::Model;
 use crate::model::config::{Mode, TrainConfig};
 use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP};
+use crate::model::network::{Network, Rows};
 use crate::model::ragged::{row_floats, standardised};
 use crate::model::summaries::Summaries;
-use crate::sim::Simulator;
-use crate::model::network::{Network, Rows};
-use crate::train::items::{Growth, ItemPlans};
 use crate::optim;
 use crate::runtime::device::Device;
 use crate::runtime::exec::{Executor, PlanId, Snapshot};
 use crate::runtime::state::StepArgs;
 use crate::runtime::tile::Slot;
+use crate::sim::Simulator;
 use crate::train::checkpoint::{Counters, Folder};
+use crate::train::items::{Growth, ItemPlans};
 use crate::train::offline::{self, Split};
 use crate::train::run::Summary;
 use crate::train::trainer::{Callback, Trainer};
@@ -65,6 +65,8 @@ pub(super) struct Session<'a> {
     pub(super) bad_in_a_row: u64,
     pub(super) resumed: bool,
     pub(super) checkpoint_seconds: f64,
+    /// Simulated data `(n, C)` from which the posterior learns what is familiar.
+    pub(super) seen: Vec<f32>,
 }
 
 impl<'a> Session<'a> {
@@ -86,6 +88,10 @@ impl<'a> Session<'a> {
             None => model.simulate(seed, STANDARDISE_STEP, HELD_OUT)?,
         };
         let standardiser = model.standardiser(&fitted_on)?;
+        // NaN ends a data set of many items.
+        let fine = |v: &f32| v.is_finite() || (!shape.is_vector() && v.is_nan());
+        let sound = fitted_on.x.chunks_exact(model.x_dim()?.max(1)).filter(|row| row.iter().all(fine));
+        let seen = sound.take(ood::ROWS).flatten().copied().collect();
         let network = model.network(standardiser.clone())?;
         let host = network.host().clone();
         let width = row_floats(&shape, d);
@@ -170,6 +176,7 @@ impl<'a> Session<'a> {
             bad_in_a_row: 0,
             resumed: false,
             checkpoint_seconds: t.checkpoint_seconds,
+            seen,
             model,
             device: t.device,
             folder,
@@ -373,7 +380,11 @@ impl<'a> Session<'a> {
         if let Some(f) = &self.folder {
             f.save_weights(&self.model.config, &self.network.table, &values, &self.standardiser, &summary)?;
         }
-        let posterior = Posterior::new(self.model, self.network, self.standardiser, values, self.device)?;
+        let mut posterior = Posterior::new(self.model, self.network, self.standardiser, values, self.device)?;
+        let reference = posterior.learn_reference(&self.seen)?;
+        if let (Some(reference), Some(f)) = (reference, &self.folder) {
+            reference.store(&f.weights())?;
+        }
         Ok((posterior, summary))
     }
 

@@ -157,7 +157,8 @@ impl Weights {
         for (x, q) in x.iter().zip(&q) {
             let mut a = vec![0.0; q.len()];
             for h in (0..q.len()).step_by(e) {
-                let scores = k.iter().map(|k| (h..h + e).map(|c| q[c] * k[c]).sum::<f64>() / (e as f64).sqrt());
+                let scores =
+                    k.iter().map(|k| (h..h + e).map(|c| q[c] * k[c]).sum::<f64>() / (e as f64).sqrt());
                 let p: Vec<f64> = scores.map(f64::exp).collect();
                 let sum: f64 = p.iter().sum();
                 for (p, v) in p.iter().zip(&v) {
@@ -185,7 +186,7 @@ impl Weights {
                 let wave = |c: usize| {
                     let turns = t * slowest * (fastest / slowest).powf((c / 2) as f64 / (waves - 1.0));
                     let angle = 2.0 * std::f64::consts::PI * turns;
-                    if c % 2 == 0 { angle.sin() } else { angle.cos() }
+                    if c.is_multiple_of(2) { angle.sin() } else { angle.cos() }
                 };
                 let embedding: Vec<f64> = (0..width).map(wave).collect();
                 self.product("summary.times.weight", 0, &embedding, h);

@@ -1,8 +1,15 @@
 //! `couplet bench`: speed, and comparisons with published results; one file per sub-command.
+mod budget;
+mod power;
+mod bayesflow2020;
+mod c2st;
+mod kernels;
+mod ratios;
 mod sample;
 mod sbibm;
 mod simulate;
 mod step;
+mod summary;
 
 use std::io::Write;
 use std::path::Path;
@@ -29,18 +36,39 @@ enum What {
     Step(step::Args),
     /// Draws a second from the posterior
     Sample(sample::Args),
+    /// Every kernel of a workload by itself
+    Kernels(kernels::Args),
     /// Simulations a second of the built-in models
     Simulate(simulate::Args),
+    /// Join measurements of Couplet and peers, one JSON object a line, into ratios
+    Ratios(ratios::Args),
+    /// Markdown tables of records
+    Table(summary::Args),
+    /// C2ST of two files of draws
+    C2st(c2st::Args),
     /// C2ST of the sbibm tasks against their reference posteriors
     Sbibm(sbibm::Args),
+    /// What each diagnostic sees: known-bad posteriors over many seeds
+    Power(power::Args),
+    /// What more simulations buy: trains on tables of several sizes
+    Budget(budget::Args),
+    /// Recovery and calibration of the models of Radev et al. 2020, beside the published numbers
+    Bayesflow2020(bayesflow2020::Args),
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     match &args.what {
         What::Step(args) => step::run(args, out),
         What::Sample(args) => sample::run(args, out),
+        What::Kernels(args) => kernels::run(args, out),
+        What::Ratios(args) => ratios::run(args, out),
+        What::Table(args) => summary::run(args, out),
+        What::C2st(args) => c2st::run(args, out),
         What::Simulate(args) => simulate::run(args, out),
         What::Sbibm(args) => sbibm::run(args, out),
+        What::Power(args) => power::run(args, out),
+        What::Budget(args) => budget::run(args, out),
+        What::Bayesflow2020(args) => bayesflow2020::run(args, out),
     }
 }
 

@@ -2,7 +2,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::bench::published::as_good;
+use crate::bench::published::{PUBLISHED, as_good};
 use crate::bench::record::{self, Row};
 use crate::bench::sbibm::{Budget, Options, published, task};
 use crate::cli::number::positive;
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let tasks: Vec<String> = match args.tasks.as_slice() {
-        [] => crate::sim::BUILTIN.iter().map(|name| name.to_string()).collect(),
+        [] => PUBLISHED.iter().map(|known| known.task.into()).collect(),
         some => some.to_vec(),
     };
     for name in &tasks {

@@ -85,6 +85,8 @@ choices! {
         Log1p = "log1p",
         /// asinh((x - median)/(IQR/1.349)), for heavy tails.
         Asinh = "asinh",
+        /// ln(x + 0.001), for data that come close to 0.
+        LogMilli = "log-milli",
     }
 }
 choices! {

@@ -66,7 +66,13 @@ pub struct ParameterConfig {
     /// Mean of a `multivariate-normal` prior, (k).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean: Option<Vec<f64>>,
-    /// Covariance of a `multivariate-normal` prior, (k, k).
+    /// Means of the components of a `normal-mixture` prior, (n, k).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub means: Option<Vec<Vec<f64>>>,
+    /// Relative weights of the components of a `normal-mixture` prior, (n); equal by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Vec<f64>>,
+    /// Covariance of a `multivariate-normal` prior, or of every component of a `normal-mixture`, (k, k).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub covariance: Option<Vec<Vec<f64>>>,
     /// Map to the real line; by default logit, log or identity, as the prior's support asks. Always set once resolved.

@@ -2,6 +2,7 @@
 mod choice;
 pub(crate) mod data;
 mod form;
+mod joint;
 mod line;
 mod prior;
 mod read;
@@ -11,7 +12,8 @@ mod schema;
 mod tests;
 
 pub use choice::{
-    Activation, Base, DataKind, DataTransform, Mode, ObjectiveKind, Permutation, SummaryKind, Support, TransformKind,
+    Activation, Base, DataKind, DataTransform, Mode, ObjectiveKind, Permutation, SummaryKind, Support,
+    TransformKind,
 };
 pub use form::{
     Config, DataConfig, FlowConfig, ObjectiveConfig, ParameterConfig, SimulatorConfig, SummaryConfig,

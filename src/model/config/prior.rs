@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! prior    = family "(" argument { "," argument } ")"  |  "multivariate-normal"
-//! argument = number  |  "ln(" number ")"  |  "sqrt(" number ")"  |  name of an earlier parameter (bounds of uniform)
+//! argument = number  |  "exp(" number ")"  |  "ln(" number ")"  |  "sqrt(" number ")"  |  name of an earlier parameter (bounds of uniform)
 //! ```
 use std::fmt;
 
 use super::choice::{Support, one_of};
 use super::form::ParameterConfig;
+use super::joint;
 use super::line::{Fault, short};
 use crate::model::suggest;
 use crate::sim::{Bound, Factor, Marginal, Prior, Transform};
@@ -45,8 +46,12 @@ families! {
     Exponential = "exponential" ["rate"] Log,
     /// Standard deviation before folding.
     HalfNormal = "half-normal" ["sd"] Log,
+    /// exp of a uniform: logarithm uniform on (ln lo, ln hi), lo > 0.
+    LogUniform = "log-uniform" ["lo", "hi"] Logit,
     /// Joint; mean and covariance are keys of the parameter.
     MultivariateNormal = "multivariate-normal" [] Identity,
+    /// Joint, several modes; means, covariance and weights are keys of the parameter.
+    NormalMixture = "normal-mixture" [] Identity,
 }
 
 /// An argument of a prior. Kept as written, so that a resolved model file still says `ln(0.4)`.
@@ -54,6 +59,8 @@ families! {
 pub enum Number {
     /// A number.
     Value(f64),
+    /// Exponential of a number.
+    Exp(f64),
     /// Natural logarithm of a positive number.
     Ln(f64),
     /// Square root of a number that is not negative.
@@ -66,6 +73,7 @@ impl Number {
     fn value(&self) -> Option<f64> {
         match self {
             Self::Value(v) => Some(*v),
+            Self::Exp(v) => Some(v.exp()),
             Self::Ln(v) => Some(v.ln()),
             Self::Sqrt(v) => Some(v.sqrt()),
             Self::Name(_) => None,
@@ -74,7 +82,7 @@ impl Number {
 
     fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        for (name, make) in [("ln", Self::Ln as fn(f64) -> Self), ("sqrt", Self::Sqrt)] {
+        for (name, make) in [("exp", Self::Exp as fn(f64) -> Self), ("ln", Self::Ln), ("sqrt", Self::Sqrt)] {
             if let Some(rest) = text.strip_prefix(name).map(str::trim_start)
                 && let Some(inner) = rest.strip_prefix('(').and_then(|r| r.strip_suffix(')'))
             {
@@ -130,14 +138,15 @@ impl PriorText {
         };
         if parts.len() != family.arguments().len() {
             let problem = format!("expected `{}`, found `{}`", family.signature(), short(text));
-            let hint = if family == Family::MultivariateNormal {
-                "Give `mean = [..]` and `covariance = [[..], ..]` as keys of the parameter".into()
-            } else {
-                format!(
-                    "Give {} number{}",
-                    family.arguments().len(),
-                    if family.arguments().len() == 1 { "" } else { "s" }
-                )
+            let hint = match (family, family.arguments().len()) {
+                (Family::MultivariateNormal, _) => {
+                    "Give `mean = [..]` and `covariance = [[..], ..]` as keys of the parameter".into()
+                }
+                (Family::NormalMixture, _) => {
+                    "Give `means = [[..], ..]` and `covariance = [[..], ..]` as keys of the parameter".into()
+                }
+                (_, 1) => "Give 1 number".into(),
+                (_, n) => format!("Give {n} numbers"),
             };
             return Err((problem, hint));
         }
@@ -160,7 +169,7 @@ impl Family {
 fn example(name: &str) -> String {
     match Family::find(name.trim()) {
         Some(family) => format!(
-            "Write `prior = \"{}\"`; ln(..) and sqrt(..) of a number are understood",
+            "Write `prior = \"{}\"`; exp(..), ln(..) and sqrt(..) of a number are understood",
             family.signature()
         ),
         None => "Write it like `prior = \"uniform(0, 1)\"`".into(),
@@ -180,6 +189,7 @@ impl fmt::Display for Number {
         let plain = |v: &f64| format!("{v:?}").trim_end_matches(".0").to_string();
         match self {
             Self::Value(v) => f.write_str(&plain(v)),
+            Self::Exp(v) => write!(f, "exp({})", plain(v)),
             Self::Ln(v) => write!(f, "ln({})", plain(v)),
             Self::Sqrt(v) => write!(f, "sqrt({})", plain(v)),
             Self::Name(name) => f.write_str(name),
@@ -221,12 +231,14 @@ pub(super) fn build(parameters: &[ParameterConfig]) -> Result<Prior, Fault> {
             Support::Probit => Transform::Probit,
             Support::Log => Transform::Log,
         };
-        if parameter.prior.family == Family::MultivariateNormal {
-            factors.push(multivariate(parameter, &fault)?);
-        } else {
-            let one = marginal(&parameter.prior, &names)
-                .map_err(|(problem, hint)| fault("prior", problem, &hint))?;
-            factors.extend(parameter.names().iter().map(|_| Factor::One(one)));
+        match parameter.prior.family {
+            Family::MultivariateNormal => factors.push(joint::multivariate(parameter, &fault)?),
+            Family::NormalMixture => factors.push(joint::mixture(parameter, &fault)?),
+            _ => {
+                let one = marginal(&parameter.prior, &names)
+                    .map_err(|(problem, hint)| fault("prior", problem, &hint))?;
+                factors.extend(parameter.names().iter().map(|_| Factor::One(one)));
+            }
         }
         names.extend_from_slice(parameter.names());
         transforms.resize(names.len(), transform);
@@ -257,7 +269,7 @@ fn marginal(prior: &PriorText, earlier: &[String]) -> Result<Marginal, (String, 
         if let Bound::Const(value) = bounds[k] {
             numbers[k] = value;
         }
-        let scale = !matches!(*label, "lo" | "hi" | "mean" | "mu");
+        let scale = prior.family == Family::LogUniform || !matches!(*label, "lo" | "hi" | "mean" | "mu");
         if scale && !(numbers[k].is_normal() && numbers[k] > 0.0) {
             return Err((
                 format!("expected `{label}` above 0, found {argument}"),
@@ -265,7 +277,8 @@ fn marginal(prior: &PriorText, earlier: &[String]) -> Result<Marginal, (String, 
             ));
         }
     }
-    if let (Family::Uniform, [Bound::Const(lo), Bound::Const(hi)]) = (prior.family, bounds)
+    if let (Family::Uniform | Family::LogUniform, [Bound::Const(lo), Bound::Const(hi)]) =
+        (prior.family, bounds)
         && !(lo < hi && (hi - lo).is_finite())
     {
         let problem = format!("expected lo < hi, found `{prior}`");
@@ -274,7 +287,10 @@ fn marginal(prior: &PriorText, earlier: &[String]) -> Result<Marginal, (String, 
     let [first, second] = numbers;
     Ok(match prior.family {
         Family::Uniform => Marginal::Uniform { lo: bounds[0], hi: bounds[1] },
-        Family::Normal | Family::MultivariateNormal => Marginal::Normal { mean: first, sd: second },
+        Family::Normal | Family::MultivariateNormal | Family::NormalMixture => {
+            Marginal::Normal { mean: first, sd: second }
+        }
+        Family::LogUniform => Marginal::LogUniform { lo: first, hi: second },
         Family::LogNormal => Marginal::LogNormal { mu: first, sigma: second },
         Family::Gamma => Marginal::Gamma { shape: first, rate: second },
         Family::Beta => Marginal::Beta { a: first, b: second },
@@ -293,42 +309,4 @@ fn reference(name: &str, earlier: &[String]) -> Result<usize, (String, String)> 
         };
         (format!("expected a number or an earlier parameter, found `{}`", short(name)), hint)
     })
-}
-
-fn multivariate(
-    parameter: &ParameterConfig,
-    fault: &dyn Fn(&str, String, &str) -> Fault,
-) -> Result<Factor, Fault> {
-    let k = parameter.names().len();
-    let lacks = |key: &str| {
-        fault(key, format!("expected `{key}` for a multivariate-normal prior, found none"), "Add it")
-    };
-    let mean = parameter.mean.as_ref().ok_or_else(|| lacks("mean"))?;
-    let covariance = parameter.covariance.as_ref().ok_or_else(|| lacks("covariance"))?;
-    if mean.len() != k || mean.iter().any(|v| !(*v as f32).is_finite()) {
-        let problem = format!("expected {k} finite numbers, one per name, found {}", mean.len());
-        return Err(fault("mean", problem, "Give one number per name"));
-    }
-    if covariance.len() != k || covariance.iter().any(|row| row.len() != k) {
-        let found = covariance.iter().map(Vec::len).find(|len| *len != k).unwrap_or(k);
-        let problem =
-            format!("expected {k} rows of {k} numbers, found {} rows, one of {found}", covariance.len());
-        return Err(fault("covariance", problem, "Give a square matrix, one row per name"));
-    }
-    let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * (a.abs() + b.abs());
-    for (i, row) in covariance.iter().enumerate() {
-        if let Some(j) = (0..i).find(|&j| !close(row[j], covariance[j][i])) {
-            let (below, above) = (row[j], covariance[j][i]);
-            let problem =
-                format!("expected a symmetric matrix, found {below} and {above} at ({}, {})", i + 1, j + 1);
-            return Err(fault("covariance", problem, "Make both entries equal"));
-        }
-    }
-    let flat: Vec<f64> = covariance.concat();
-    let lower = crate::sim::cholesky(&flat, k).ok_or_else(|| {
-        let problem = "expected a positive definite matrix, found one without a Cholesky factor".to_string();
-        fault("covariance", problem, "Check variances and correlations")
-    })?;
-    let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect();
-    Ok(Factor::Multivariate { mean: single(mean), cholesky: single(&lower) })
 }

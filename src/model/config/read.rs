@@ -30,6 +30,16 @@ embedded!(
     "bernoulli-glm",
     "sir",
     "lotka-volterra",
+    "mvn-5",
+    "mvn-50",
+    "mvn-500",
+    "mixture-of-eight",
+    "ricker",
+    "levy-flight",
+    "sir-stochastic",
+    "lotka-volterra-ode",
+    "lotka-volterra-ode-stats",
+    "normal-mean",
 );
 
 impl Config {

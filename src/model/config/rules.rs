@@ -1,9 +1,9 @@
 //! Rules between keys, and the defaults that depend on other keys. After `resolve` a model file says everything.
 use super::choice::{Base, Mode, Permutation, SummaryKind, TransformKind};
+use super::data;
 use super::form::Config;
 use super::line::{Fault, short};
 use super::prior::{self, Family};
-use super::data;
 use super::read::BUILTIN;
 use crate::model::suggest;
 use crate::sim::Prior;
@@ -102,13 +102,19 @@ fn parameters(config: &mut Config) -> Result<Prior, Fault> {
                 );
             }
         }
-        let joint = parameter.prior.family == Family::MultivariateNormal;
-        for (key, present) in
-            [("mean", parameter.mean.is_some()), ("covariance", parameter.covariance.is_some())]
-        {
-            if present && !joint {
+        let (normal, mixture) = (Family::MultivariateNormal, Family::NormalMixture);
+        for (key, present, families) in [
+            ("mean", parameter.mean.is_some(), &[normal][..]),
+            ("means", parameter.means.is_some(), &[mixture]),
+            ("weights", parameter.weights.is_some(), &[mixture]),
+            ("covariance", parameter.covariance.is_some(), &[normal, mixture]),
+        ] {
+            if present && !families.contains(&parameter.prior.family) {
+                let names: Vec<String> =
+                    families.iter().map(|f| format!("`prior = \"{}\"`", f.name())).collect();
                 let problem = format!(
-                    "expected `{key}` only with `prior = \"multivariate-normal\"`, found it with `{}`",
+                    "expected `{key}` only with {}, found it with `{}`",
+                    names.join(" or "),
                     parameter.prior
                 );
                 return fault(key, problem, "Remove it, or change the prior");

@@ -46,6 +46,8 @@ pub(super) const PARAMETER: Keys = &[
     ("names", Texts),
     ("prior", Text(10_000)),
     ("mean", Numbers),
+    ("means", Rows),
+    ("weights", Numbers),
     ("covariance", Rows),
     ("transform", Choice(choice::Support::NAMES)),
 ];

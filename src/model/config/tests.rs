@@ -1,7 +1,7 @@
 //! Model files: what is read, what is refused and with which words, and that nothing makes the reader panic.
 use super::*;
 use crate::rng::Rng;
-use crate::sim::{Bound, Factor, Marginal, Transform};
+use crate::sim::{Bound, Factor, Marginal, NormalMixture, Transform};
 
 const TWO: &str = "[simulator]\ndataset = 'pairs.npz'\n[[parameter]]\nname = 'a'\nprior = 'uniform(0, 1)'\n";
 
@@ -61,7 +61,7 @@ fn a_resolved_file_says_everything_and_reads_back_equal() {
 
 #[test]
 fn the_schema_has_exactly_the_keys_of_the_form() {
-    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\nkind = 'set'\nsize = [1]\nshape = [1, 1]\n[summary]\nkind = 'deep-set'\nwidth = 4\nmodules = 1\noutputs = 1\nheads = 1\nbidirectional = false\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2\npool = 1\nrounds = 1";
+    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\nmeans = []\nweights = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\nkind = 'set'\nsize = [1]\nshape = [1, 1]\n[summary]\nkind = 'deep-set'\nwidth = 4\nmodules = 1\noutputs = 1\nheads = 1\nbidirectional = false\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2\npool = 1\nrounds = 1";
     let form: Config = toml::from_str(full).unwrap();
     let text: toml::Table = toml::to_string(&form).unwrap().parse().unwrap();
     for (section, keys) in schema::SECTIONS {
@@ -112,6 +112,47 @@ fn a_multivariate_prior_becomes_its_cholesky_factor() {
         ("multivariate-normal", "normal(0, 1)", "only with"),
     ] {
         assert!(message(&text.replace(from, to)).contains(says), "{}", message(&text.replace(from, to)));
+    }
+}
+
+#[test]
+fn a_mixture_prior_has_means_weights_and_one_covariance() {
+    let text = "[simulator]\ndataset = 'p.npz'\n[[parameter]]\nnames = ['a', 'b']\nprior = 'normal-mixture'\nmeans = [[1, 2], [3, 4], [5, 6]]\nweights = [1, 2, 1]\ncovariance = [[4, 2], [2, 5]]";
+    let (means, cholesky) = (vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], vec![2.0, 0.0, 1.0, 2.0]);
+    let mixture = |weights| {
+        Factor::Mixture(NormalMixture { weights, means: means.clone(), cholesky: cholesky.clone() })
+    };
+    assert_eq!(read(text).prior().unwrap().factors, [mixture(vec![1.0, 2.0, 1.0])]);
+    let equal = text.replace("weights = [1, 2, 1]\n", "");
+    assert_eq!(read(&equal).prior().unwrap().factors, [mixture(vec![1.0; 3])]);
+    for (from, to, says) in [
+        ("[3, 4]", "[3]", "lists of 2"),
+        ("[1, 2, 1]", "[1, 2]", "3 weights"),
+        ("[1, 2, 1]", "[1, 0, 1]", "above 0"),
+        ("[2, 5]", "[2, 1]", "positive definite"),
+        ("means = [[1, 2], [3, 4], [5, 6]]\n", "", "expected `means` for a normal-mixture"),
+        ("normal-mixture", "multivariate-normal", "only with `prior = \"normal-mixture\"`"),
+    ] {
+        assert!(message(&text.replace(from, to)).contains(says), "{}", message(&text.replace(from, to)));
+    }
+}
+
+#[test]
+fn a_log_uniform_prior_takes_exponentials() {
+    let prior =
+        |text: &str| format!("[simulator]\ndataset = 'p.npz'\n[[parameter]]\nname = 'a'\nprior = '{text}'");
+    let config = read(&prior("log-uniform(exp(-2), exp(2))"));
+    assert_eq!(
+        config.prior().unwrap().factors,
+        [Factor::One(Marginal::LogUniform { lo: 0.135_335_28, hi: 7.389_056 })]
+    );
+    assert_eq!(config.parameter[0].prior.to_string(), "log-uniform(exp(-2), exp(2))");
+    for (text, says) in [
+        ("log-uniform(0, 1)", "expected `lo` above 0"),
+        ("log-uniform(2, 1)", "lo < hi"),
+        ("log-uniform(1)", "log-uniform(lo, hi)"),
+    ] {
+        assert!(message(&prior(text)).contains(says), "{}", message(&prior(text)));
     }
 }
 

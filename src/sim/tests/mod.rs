@@ -1,4 +1,7 @@
 //! Tests of priors, transforms, simulators and their WGSL.
+mod bayesflow;
+mod items;
+mod levy;
 mod ode;
 mod prior;
 mod simulators;
@@ -20,6 +23,7 @@ const MARGINALS: &[Marginal] = &[
     Marginal::Beta { a: 2.0, b: 5.0 },
     Marginal::Exponential { rate: 1.5 },
     Marginal::HalfNormal { sd: 2.0 },
+    Marginal::LogUniform { lo: 0.135_335_28, hi: 7.389_056 },
 ];
 
 /// Independent parameters p0, p1, ...

@@ -36,6 +36,12 @@ fn grid(marginal: &Marginal) -> Vec<(f64, f64)> {
                     (p, p * (1.0 / (1.0 + v.exp())) * step)
                 }
                 Normal { .. } => (v, step),
+                Marginal::LogUniform { lo, hi } => {
+                    let (lo, width, p) =
+                        (f64::from(lo), (f64::from(hi) / f64::from(lo)).ln(), 1.0 / (1.0 + (-v).exp()));
+                    let t = lo * (width * p).exp();
+                    (t, t * width * p * (1.0 - p) * step)
+                }
                 _ => (v.exp(), v.exp() * step),
             }
         })

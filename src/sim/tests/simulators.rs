@@ -1,12 +1,12 @@
 //! Each simulator against the moments of its definition, at fixed parameters.
-use super::super::{BUILTIN, HostSimulator, Simulator, TASKS, builtin, task};
+use super::super::{BUILTIN, DataShape, HostSimulator, Simulator, TASKS, Task, builtin, task};
 use super::ode::{naive_lotka_volterra, naive_sir};
 use super::*;
 
-const N: usize = 40_000;
+pub(super) const N: usize = 40_000;
 
 /// `N` data vectors at `theta`, in f64.
-fn simulate(name: &str, theta: &[f32]) -> Vec<Vec<f64>> {
+pub(super) fn simulate(name: &str, theta: &[f32]) -> Vec<Vec<f64>> {
     let simulator = builtin(name).expect("a built-in simulator");
     let (d, c) = simulator.dims();
     assert_eq!(d, theta.len());
@@ -16,7 +16,7 @@ fn simulate(name: &str, theta: &[f32]) -> Vec<Vec<f64>> {
 }
 
 /// The mean of `f` over the draws, and its standard error.
-fn mean(x: &[Vec<f64>], f: impl Fn(&[f64]) -> f64) -> (f64, f64) {
+pub(super) fn mean(x: &[Vec<f64>], f: impl Fn(&[f64]) -> f64) -> (f64, f64) {
     let n = x.len() as f64;
     let values: Vec<f64> = x.iter().map(|x| f(x)).collect();
     let mean = values.iter().sum::<f64>() / n;
@@ -26,18 +26,18 @@ fn mean(x: &[Vec<f64>], f: impl Fn(&[f64]) -> f64) -> (f64, f64) {
 
 /// The mean of `f` is `want` within 4.5 standard errors (and rounding). The error is estimated, but at least `least`:
 /// rare events may not occur at all.
-fn assert_near(what: &str, x: &[Vec<f64>], want: f64, least: f64, f: impl Fn(&[f64]) -> f64) {
+pub(super) fn assert_near(what: &str, x: &[Vec<f64>], want: f64, least: f64, f: impl Fn(&[f64]) -> f64) {
     let (got, error) = mean(x, f);
     let error = error.max(least);
     assert!((got - want).abs() <= 4.5 * error + 1e-6 * want.abs(), "{what}: {got} is not {want} +- {error}");
 }
 
-fn assert_mean(what: &str, x: &[Vec<f64>], want: f64, f: impl Fn(&[f64]) -> f64) {
+pub(super) fn assert_mean(what: &str, x: &[Vec<f64>], want: f64, f: impl Fn(&[f64]) -> f64) {
     assert_near(what, x, want, 0.0, f);
 }
 
 /// Means `m` and covariances `s(i, j)` of all components.
-fn assert_moments(what: &str, x: &[Vec<f64>], m: &[f64], s: impl Fn(usize, usize) -> f64) {
+pub(super) fn assert_moments(what: &str, x: &[Vec<f64>], m: &[f64], s: impl Fn(usize, usize) -> f64) {
     let least = |i: usize, j: usize| (s(i, i) * s(j, j) / x.len() as f64).sqrt();
     for i in 0..m.len() {
         assert_near(&format!("{what}, mean {i}"), x, m[i], (s(i, i) / x.len() as f64).sqrt(), |x| x[i]);
@@ -163,7 +163,8 @@ fn lotka_volterra_clamps_vanished_populations() {
 
 #[test]
 fn rows_do_not_depend_on_the_block_they_are_in() {
-    for task in TASKS {
+    let vectors = |task: &&Task| matches!((task.simulator)().shape(), DataShape::Vector { .. });
+    for task in TASKS.iter().filter(vectors) {
         let (prior, simulator) = ((task.prior)(), (task.simulator)());
         let (d, c) = simulator.dims();
         assert_eq!((task.name, d), (simulator.name(), prior.dim()));
@@ -181,14 +182,16 @@ fn rows_do_not_depend_on_the_block_they_are_in() {
         assert_eq!(whole, parts, "{}", task.name);
         assert!(whole.iter().all(|x| x.is_finite()), "{}", task.name);
         simulator.simulate(3, 5, 1000, &theta, &mut parts);
-        assert_ne!(whole, parts, "{}: another step has other noise", task.name);
+        // A label rarely leaves room for chance, and the statistics none.
+        let exact = ["lotka-volterra-ode-stats", "mixture-of-eight"].contains(&task.name);
+        assert_eq!(whole == parts, exact, "{}: another step has other noise", task.name);
         simulator.simulate(3, 4, 0, &[], &mut []);
     }
 }
 
 #[test]
 fn names_are_unique_and_found() {
-    assert_eq!(BUILTIN.len(), 8);
+    assert_eq!(BUILTIN.len(), 18);
     for (i, name) in BUILTIN.iter().enumerate() {
         assert!(!BUILTIN[..i].contains(name));
         assert_eq!(builtin(name).expect("found").name(), *name);

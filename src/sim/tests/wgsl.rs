@@ -2,7 +2,7 @@
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use super::super::TASKS;
+use super::super::{DataShape, TASKS};
 use super::*;
 
 /// A compute shader around prior and simulator, so that translators keep every function.
@@ -61,16 +61,42 @@ fn simulate(r: ptr<function, Rng>, theta: ptr<function, array<f32, SIM_D>>, x: p
 }
 ";
 
+/// Stores the items of a data set in the buffer of [`module`], and stands in for a simulator of vectors.
+const ONE_ITEM: &str = "
+const SIM_C: u32 = 1u;
+fn put_item(at: u32, value: f32) {
+    test_out[at] = value;
+}
+fn simulate(r: ptr<function, Rng>, theta: ptr<function, array<f32, SIM_D>>, x: ptr<function, array<f32, SIM_C>>) {
+    simulate_items(r, theta, 64u, 3u, 7u);
+}
+";
+
 #[test]
 fn every_builtin_model_is_valid_wgsl() {
     for task in TASKS {
         let simulator = (task.simulator)();
-        let text = simulator.wgsl().expect("built-in simulators run on the device");
-        let c = simulator.dims().1;
-        assert!(text.contains(&format!("const SIM_C: u32 = {c}u;")), "{}: SIM_C is not {c}", task.name);
         let prior = (task.prior)();
         assert!(prior.wgsl().contains(&format!("const SIM_D: u32 = {}u;", prior.dim())));
-        assert_translates(task.name, &module(&prior, &text));
+        let c = simulator.dims().1;
+        match simulator.shape() {
+            DataShape::Vector { features } => {
+                let text = simulator.wgsl().expect("built-in simulators run on the device");
+                assert_eq!(features, c);
+                assert!(
+                    text.contains(&format!("const SIM_C: u32 = {c}u;")),
+                    "{}: SIM_C is not {c}",
+                    task.name
+                );
+                assert_translates(task.name, &module(&prior, &text));
+            }
+            DataShape::Set { features, min, max } | DataShape::Series { features, min, max } => {
+                assert!(0 < min && min <= max && features * max == c, "{}", task.name);
+                let text = simulator.wgsl_items().expect("built-in simulators run on the device") + ONE_ITEM;
+                assert_translates(task.name, &module(&prior, &text));
+            }
+            shape => panic!("{}: {shape:?}", task.name),
+        }
     }
 }
 

@@ -1,0 +1,249 @@
+//! The models of Radev et al. 2020 ("BayesFlow", arXiv 2003.06281): train, evaluate on fresh test sets, compare with what
+//! was published or with the exact posterior.
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::infer::Posterior;
+use crate::model::definition::{CHECK_STEP, Pairs};
+use crate::model::{Config, Model};
+use crate::rng::{Rng, streams};
+use crate::runtime::Device;
+use crate::sim::{DataShape, Simulator};
+use crate::train::{Progress, Trainer};
+
+mod exact;
+pub mod measure;
+pub mod published;
+mod recovery;
+
+use measure::Measure;
+use published::Published;
+
+/// The models, in the order of the table.
+pub const MODELS: &[&str] = &[
+    "mvn-5",
+    "mvn-50",
+    "mvn-500",
+    "mixture-of-eight",
+    "ricker",
+    "levy-flight",
+    "sir-stochastic",
+    "lotka-volterra-ode",
+    "lotka-volterra-ode-stats",
+    "normal-mean",
+];
+/// Step number of the test simulations; training never reaches it.
+const TEST_STEP: u32 = CHECK_STEP - 1;
+
+/// What to compare, and how long.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Length of the training of one model; by default as its model file says.
+    pub minutes: Option<f64>,
+    /// Seed of training, test sets and draws.
+    pub seed: u64,
+    /// Run folders go to `runs/MODEL`.
+    pub runs: PathBuf,
+    /// Small networks, a short training and few test sets: shows the effects, reaches no target.
+    pub quick: bool,
+}
+
+/// How much is evaluated.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    /// Test sets for each size of the data.
+    sets: usize,
+    /// Draws for each of them.
+    draws: usize,
+    /// Joint pairs, and draws for each condition, where the exact posterior is known.
+    pairs: usize,
+}
+
+impl Effort {
+    fn of(options: &Options) -> Self {
+        if options.quick {
+            Self { sets: 200, draws: 200, pairs: 2000 }
+        } else {
+            Self { sets: 2000, draws: 2000, pairs: 10_000 }
+        }
+    }
+}
+
+/// A model's outcome.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The model.
+    pub model: String,
+    /// Every number with what it is compared to.
+    pub measures: Vec<Measure>,
+    /// Training time, seconds.
+    pub seconds: f64,
+    /// Training steps.
+    pub steps: u64,
+    /// Evaluation time, seconds.
+    pub evaluation: f64,
+    /// The device that trained.
+    pub device: String,
+    /// Test sets for each size of the data.
+    pub sets: usize,
+    /// Draws for each test set.
+    pub draws: usize,
+}
+
+/// The configuration that is trained.
+fn config(name: &str, options: &Options) -> Result<Config> {
+    if !MODELS.contains(&name) {
+        return Err(Error::input(
+            "model",
+            format!("one of {}", MODELS.join(", ")),
+            name,
+            "`couplet bench bayesflow2020` without names compares all of them",
+        ));
+    }
+    let mut config = Config::builtin(name)?;
+    if options.quick {
+        config.flow.hidden = vec![64, 64];
+        config.flow.blocks = config.flow.blocks.min(4);
+        config.train.set_steps(3000);
+    }
+    if let Some(minutes) = options.minutes {
+        config.train.set_minutes(minutes);
+    }
+    config.train.seed = options.seed;
+    config.checked("the benchmark")
+}
+
+/// Trains and evaluates one of [`MODELS`].
+///
+/// # Errors
+/// An unknown model, or whatever training and sampling report.
+pub fn model(
+    name: &str,
+    options: &Options,
+    device: Device,
+    mut on_progress: impl FnMut(&Progress<'_>),
+) -> Result<Outcome> {
+    let model = Model::from_config(config(name, options)?)?;
+    let start = std::time::Instant::now();
+    let (posterior, summary) = Trainer::new(model)
+        .device(device)
+        .run_folder(options.runs.join(name))
+        .on_progress(|p: &Progress<'_>| {
+            on_progress(p);
+            ControlFlow::Continue(())
+        })
+        .train()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let start = std::time::Instant::now();
+    let measures = evaluate(name, &posterior, options)?;
+    let effort = Effort::of(options);
+    Ok(Outcome {
+        model: name.into(),
+        measures,
+        seconds,
+        steps: summary.steps,
+        evaluation: start.elapsed().as_secs_f64(),
+        device: summary.device,
+        sets: effort.sets,
+        draws: effort.draws,
+    })
+}
+
+/// Every number of a trained model.
+///
+/// # Errors
+/// A posterior that does not belong to the model `name`, or whatever sampling reports.
+pub fn evaluate(name: &str, posterior: &Posterior, options: &Options) -> Result<Vec<Measure>> {
+    let (effort, seed) = (Effort::of(options), options.seed);
+    match name {
+        "mvn-5" | "mvn-50" | "mvn-500" => exact::mvn(posterior, effort, seed),
+        "mixture-of-eight" => exact::mixture(posterior, effort, seed),
+        "normal-mean" => exact::normal_mean(posterior, effort, seed),
+        _ => {
+            let known = published::find(name).ok_or_else(|| {
+                Error::input("model", "one with published numbers", name, "See `bayesflow2020::MODELS`")
+            })?;
+            compare(known, posterior, effort, seed)
+        }
+    }
+}
+
+/// Recovery and calibration at every size of the data.
+fn compare(known: &Published, posterior: &Posterior, effort: Effort, seed: u64) -> Result<Vec<Measure>> {
+    let mut measures = vec![];
+    for &size in known.sizes {
+        let pairs = test_sets(posterior.model(), seed, size, effort.sets)?;
+        let draws = sample(posterior, &pairs.x, size, effort.draws, seed)?;
+        let names = posterior.model().parameter_names();
+        measures.extend(recovery::measures(known, size, names, &pairs.theta, &draws, effort.draws, seed)?);
+    }
+    Ok(measures)
+}
+
+/// Values of a data set of `items` items.
+fn width(simulator: &dyn Simulator, items: usize) -> usize {
+    match simulator.shape() {
+        DataShape::Vector { features } => features,
+        DataShape::Set { features, .. } | DataShape::Series { features, .. } => items * features,
+        DataShape::Field { height, width, channels } => height * width * channels,
+    }
+}
+
+/// `n` fresh test sets of `items` items each; vectors ignore `items`.
+fn test_sets(model: &Model, seed: u64, items: usize, n: usize) -> Result<Pairs> {
+    let simulator = model.simulator()?;
+    let seed = seed ^ ((items as u64) << 32);
+    let d = model.theta_dim();
+    let mut theta = vec![0.0; n * d];
+    for (i, theta) in theta.chunks_exact_mut(d).enumerate() {
+        model.prior.draw(&mut Rng::new(seed, streams::PRIOR, TEST_STEP, i as u32), theta);
+    }
+    let mut x = vec![0.0; n * width(simulator.as_ref(), items)];
+    simulator.simulate_items(seed, TEST_STEP, 0, items, &theta, &mut x);
+    Ok(Pairs { theta, x })
+}
+
+/// `draws` draws for each data set of `items` items: `(sets, draws, D)`.
+fn sample(posterior: &Posterior, x: &[f32], items: usize, draws: usize, seed: u64) -> Result<Vec<f32>> {
+    let model = posterior.model();
+    let (found, expected) = (width(model.simulator()?.as_ref(), items), model.x_dim()?);
+    if found != expected {
+        return Err(Error::input(
+            "network",
+            format!("one that takes data sets of {items} items ({found} values)"),
+            format!("one that takes {expected} values"),
+            "Give the model a summary network for data sets of any size",
+        ));
+    }
+    posterior.sample(x, draws, seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_is_built_in_and_has_something_to_compare_with() {
+        let options = Options { minutes: None, seed: 3, runs: PathBuf::new(), quick: true };
+        for name in MODELS {
+            let config = config(name, &options).unwrap();
+            assert_eq!((config.train.seed, config.train.steps), (3, Some(3000)), "{name}");
+            let exact = ["mvn", "mixture", "normal"].iter().any(|known| name.starts_with(known));
+            assert_ne!(published::find(name).is_some(), exact, "{name}");
+        }
+        assert!(config("two-moons", &options).is_err());
+    }
+
+    #[test]
+    fn test_sets_are_fresh_for_each_size_and_seed() {
+        let model = Model::builtin("normal-mean").unwrap();
+        let [a, b, c] =
+            [(1, 5), (1, 6), (2, 5)].map(|(seed, items)| test_sets(&model, seed, items, 3).unwrap());
+        assert_eq!((a.x.len(), b.x.len(), c.x.len()), (15, 18, 15));
+        assert!(a.theta != b.theta && a.theta != c.theta && b.theta != c.theta);
+        assert_ne!(a.theta, model.simulate(1, CHECK_STEP, 3).unwrap().theta);
+    }
+}

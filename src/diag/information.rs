@@ -1,0 +1,72 @@
+//! Information in nats: does the posterior know more than the prior, and does it know it from its own data set?
+use serde::Serialize;
+
+use super::contraction::mean_sd;
+
+/// Fewest nats a posterior may lose through a random partner before one says that it uses the data.
+const LEAST: f64 = 0.02;
+
+/// Log densities of the true parameters, averaged over data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Information {
+    /// `mean ln q(theta | x) - ln p(theta)`: what the posterior knows beyond the prior, nats. The right posterior has
+    /// the mutual information of parameters and data; every other one has less.
+    pub gain: f64,
+    /// Its standard error.
+    pub gain_error: f64,
+    /// `mean ln q(theta_i | x_i) - ln q(theta_i | x_j)`, j another data set: what is lost with the wrong data. 0 where
+    /// the data are not used.
+    pub own: f64,
+    /// Its standard error.
+    pub own_error: f64,
+    /// Share of truths that cannot be under the posterior: they lie outside the support of its prior.
+    pub impossible: f64,
+}
+
+/// Log density below which a value counts as this: one data set must not decide the mean alone.
+const FLOOR: f64 = -1e3;
+
+/// `log_q`, `log_q_other` (the data set of another pair) and `log_prior` of each truth, nats, `(sets)` each.
+pub fn information(log_q: &[f32], log_q_other: &[f32], log_prior: &[f64]) -> Information {
+    let nats = |v: f32| f64::from(v).max(FLOOR);
+    let gains: Vec<f64> = log_q.iter().zip(log_prior).map(|(q, p)| nats(*q) - p).collect();
+    let losses: Vec<f64> = log_q.iter().zip(log_q_other).map(|(q, o)| nats(*q) - nats(*o)).collect();
+    let (gain, gain_sd) = mean_sd(&gains);
+    let (own, own_sd) = mean_sd(&losses);
+    let root = (log_q.len() as f64).sqrt();
+    let impossible = log_q.iter().filter(|q| **q == f32::NEG_INFINITY).count() as f64 / log_q.len() as f64;
+    Information { gain, gain_error: gain_sd / root, own, own_error: own_sd / root, impossible }
+}
+
+impl Information {
+    /// True if the truths are less likely under the posterior than under the prior, beyond three standard errors.
+    pub fn worse_than_prior(&self) -> bool {
+        self.gain + 3.0 * self.gain_error < -LEAST
+    }
+
+    /// True if a random partner's data set serves as well as its own, within three standard errors.
+    pub fn ignores_data(&self) -> bool {
+        !(self.own > LEAST.max(3.0 * self.own_error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_and_errors_are_those_of_the_differences() {
+        let i = information(&[1.0, 3.0], &[-1.0, 0.0], &[0.0, 0.0]);
+        assert_eq!((i.gain, i.own), (2.0, 2.5));
+        assert!((i.gain_error - 1.0).abs() < 1e-12 && (i.own_error - 0.5).abs() < 1e-12);
+        assert!(!i.worse_than_prior() && !i.ignores_data());
+    }
+
+    #[test]
+    fn unused_data_and_lost_truths_are_seen() {
+        assert!(information(&[0.0; 50], &[0.0; 50], &[0.0; 50]).ignores_data());
+        let lost = information(&[f32::NEG_INFINITY; 50], &[0.0; 50], &[0.0; 50]);
+        assert!(lost.worse_than_prior() && lost.gain == FLOOR && lost.impossible == 1.0);
+        assert!(information(&[f32::NAN; 3], &[0.0; 3], &[0.0; 3]).ignores_data());
+    }
+}
