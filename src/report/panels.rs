@@ -51,8 +51,8 @@ pub fn ecdf_difference(
 
 /// Observed against nominal coverage of the central intervals of 1..=100 %, over `sets` data sets.
 pub fn coverage(name: &str, covered: &[f64], sets: usize) -> String {
-    let at90 = covered.get(89).copied().unwrap_or(f64::NAN);
-    let note = format!("90 % intervals hold {:.0} %", 100.0 * at90);
+    let at90 = covered.get(89).filter(|share| share.is_finite());
+    let note = at90.map_or(String::new(), |share| format!("90 % intervals hold {:.0} %", 100.0 * share));
     let (mut svg, [x0, x1, y0, y1]) = panel("Coverage", name, &note);
     let (x, y) = (Scale::new(0.0, 1.0, x0, x1), Scale::new(0.0, 1.0, y0, y1));
     let half = |a: f64| 2.576 * (a * (1.0 - a) / sets.max(1) as f64).sqrt();

@@ -76,6 +76,7 @@ pub fn size_moments(data: &DataShape) -> [f32; 2] {
     [mean as f32, if sd > 0.0 { (1.0 / sd) as f32 } else { 1.0 }]
 }
 
+#[allow(clippy::large_enum_variant)] // there is one for each source of a model
 enum Net {
     DeepSet(DeepSet),
     Series(SeriesNet, bool),

@@ -186,7 +186,7 @@ impl Weights {
                 let wave = |c: usize| {
                     let turns = t * slowest * (fastest / slowest).powf((c / 2) as f64 / (waves - 1.0));
                     let angle = 2.0 * std::f64::consts::PI * turns;
-                    if c % 2 == 0 { angle.sin() } else { angle.cos() }
+                    if c.is_multiple_of(2) { angle.sin() } else { angle.cos() }
                 };
                 let embedding: Vec<f64> = (0..width).map(wave).collect();
                 self.product("summary.times.weight", 0, &embedding, h);
