@@ -96,7 +96,7 @@ pub(super) fn hpd(hpd: &RankTest) -> String {
         )
     };
     format!(
-        "the posterior as a whole is {what}: its highest-density regions miss their level by {:.2} where {:.2} is allowed. \
+        "the posterior as a whole is {what}: its highest-density regions miss their level by {:.3} where {:.3} is allowed. \
          {remedy}",
         hpd.test.deviation, hpd.test.allowed
     )

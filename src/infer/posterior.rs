@@ -97,14 +97,12 @@ impl Posterior {
         Ok(posterior)
     }
 
-    /// Learns from simulated data `x (n, C)`, all finite, what familiar data look like. Training does this.
+    /// Learns from simulated data sets, as [`Posterior::sample`] takes them, what familiar data look like. Training does this.
     pub fn learn_reference(&mut self, x: &[f32]) -> Result<Option<&Reference>> {
         self.reference = None;
-        let sets = x.len() / self.model.x_dim()?.max(1);
-        if sets > 0 {
-            let summaries = self.summary(x)?;
-            let width = summaries.len() / sets.max(1);
-            self.reference = Reference::fit(&summaries, width);
+        if !x.is_empty() {
+            let (summaries, sets) = self.condition(x)?;
+            self.reference = Reference::fit(&summaries, summaries.len() / sets);
         }
         Ok(self.reference.as_ref())
     }
