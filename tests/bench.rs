@@ -49,6 +49,7 @@ fn measurements_are_printed_recorded_and_tabled() {
     done(at, &with(&["bench", "kernels"]), &["layers/dense", "of the plan"]);
     done(at, &with(&["bench", "kernels", "--plan", "sample"]), &["flow/base_sample"]);
     let simulate = ["bench", "simulate", "--device", "cpu", "--seconds", "0.01", "--models", "two-moons,sir"];
+    done(at, &with(&["bench", "step", "--workload", "ricker", "--batch", "16"]), &["ricker"]);
     done(at, &simulate, &["two-moons", "sir", "simulations/s"]);
 
     let lines = done(at, &with(&["bench", "step", "--batch", "32", "--lines"]), &["first_step_seconds"]);
@@ -69,6 +70,8 @@ fn plans_are_listed() {
     let sample =
         done(folder.path(), &["plan", "sir", "--plan", "sample"], &["flow/base_sample", "1 launches"]);
     assert!(!sample.contains("optim/adamw"), "{sample}");
+    // simulated on the host: its rows are gathered
+    done(folder.path(), &["plan", "ricker"], &["data/gather", "3 launches"]);
     done(folder.path(), &["plan", "two-moons", "--plan", "loss"], &["flow/base_loss"]);
 }
 

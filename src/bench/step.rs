@@ -117,8 +117,14 @@ pub fn measure_step(
     let t = totals(&plan, &counted, batch, tile);
     let chunks = batch.div_ceil(CHUNK_ROWS);
     let gflops = 6e-9 * (w.parameters() * batch) as f64 / spread.median;
-    let launched = launches(&plan, batch, CHUNK_ROWS).map_err(|e| Error::config("plan", e, "Report it"))?.0;
-    let barriers = launched.iter().map(|l| l.times * l.barriers).sum();
+    let barriers = match device {
+        Device::Cpu => 0,
+        Device::Gpu(_) => {
+            let counted =
+                launches(&plan, batch, CHUNK_ROWS).map_err(|e| Error::config("plan", e, "Report it"))?;
+            counted.0.iter().map(|l| l.times * l.barriers).sum()
+        }
+    };
     Ok(Row {
         workload: workload.name.clone(),
         blocks: w.model.config.flow.blocks,
@@ -134,7 +140,7 @@ pub fn measure_step(
         ceiling_gflops,
         share: ceiling_gflops.map(|most| gflops / most),
         launches: 2 * chunks + 1,
-        barriers: if device.is_cpu() { 0 } else { barriers },
+        barriers,
         bytes: t.bytes(),
         peak_memory,
         host_seconds: host_seconds(workload, device, batch)?,

@@ -39,8 +39,11 @@ enum Which {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let w = Workload::find(&args.model)?.open()?;
     let network = &w.network;
+    // What only the host can simulate comes to the device as a table.
+    let on_device = w.model.simulator()?.wgsl().is_some();
+    let rows = if on_device { Rows::Online } else { Rows::Indexed };
     let (plan, training) = match args.plan {
-        Which::Train => (network.train_plan(Rows::Online), true),
+        Which::Train => (network.train_plan(rows), true),
         Which::Loss => (network.loss_plan(), false),
         Which::Sample => (network.sample_plan().plan, false),
     };
