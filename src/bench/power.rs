@@ -29,7 +29,7 @@ pub const CAUGHT: f64 = 0.95;
 /// See [`CAUGHT`].
 pub const ACCUSED: f64 = 0.05;
 
-/// Diagnostics by name, with the faults of [`FAULTS`] that each must catch at 300 data sets.
+/// Diagnostics by name, with the faults of `FAULTS` that each must catch at 300 data sets.
 ///
 /// What is false here is not seen by design, and the table shows it: whatever looks at ranks alone takes the prior,
 /// and transposed axes, for a calibrated posterior.
@@ -53,7 +53,7 @@ pub fn rows() -> impl Iterator<Item = (&'static str, [bool; 7])> {
     DIAGNOSTICS.into_iter().chain([("verdict of `check`", [true; 7])])
 }
 
-/// How often each row of [`rows`] accused a right posterior and each of [`FAULTS`].
+/// How often each row of [`rows`] accused a right posterior and each of `FAULTS`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// Seeds.
@@ -104,7 +104,7 @@ impl Table {
     }
 }
 
-/// Fills the table: `seeds` times, `sets` data sets (at least 20) with `draws` draws each (at least [`DENSITIES`]).
+/// Fills the table: `seeds` times, `sets` data sets (at least 20) with `draws` draws each (at least `DENSITIES`).
 pub fn power(seeds: usize, sets: usize, draws: usize, first_seed: u64) -> Result<Table> {
     let null = error_limit(sets);
     let faults = [Fault::None].into_iter().chain(FAULTS.map(|f| f.0));
