@@ -49,7 +49,8 @@ fn measurements_are_printed_recorded_and_tabled() {
     done(at, &with(&["bench", "kernels"]), &["layers/dense", "of the plan"]);
     done(at, &with(&["bench", "kernels", "--plan", "sample"]), &["flow/base_sample"]);
     let simulate = ["bench", "simulate", "--device", "cpu", "--seconds", "0.01", "--models", "two-moons,sir"];
-    done(at, &with(&["bench", "step", "--workload", "ricker", "--batch", "16"]), &["ricker"]);
+    refused(at, &with(&["bench", "step", "--workload", "ricker"]), &["ricker", "model of vectors", "train"]);
+    refused(at, &["plan", "ricker"], &["ricker", "model of vectors"]);
     done(at, &simulate, &["two-moons", "sir", "simulations/s"]);
 
     let lines = done(at, &with(&["bench", "step", "--batch", "32", "--lines"]), &["first_step_seconds"]);
@@ -70,8 +71,7 @@ fn plans_are_listed() {
     let sample =
         done(folder.path(), &["plan", "sir", "--plan", "sample"], &["flow/base_sample", "1 launches"]);
     assert!(!sample.contains("optim/adamw"), "{sample}");
-    // simulated on the host: its rows are gathered
-    done(folder.path(), &["plan", "ricker"], &["data/gather", "3 launches"]);
+    // the loss is that of a table
     done(folder.path(), &["plan", "two-moons", "--plan", "loss"], &["flow/base_loss"]);
 }
 

@@ -89,9 +89,14 @@ impl Workload {
     /// Everything that is ready before the first step: moments, network, first weights.
     ///
     /// # Errors
-    /// As [`Model::from_config`] and [`Model::simulator`].
+    /// As [`Model::from_config`] and [`Model::simulator`]; a model whose data sets have items.
     pub fn open(&self) -> Result<Opened> {
         let model = Model::from_config(self.config.clone())?;
+        if !model.shape()?.is_vector() {
+            let problem =
+                format!("expected a model of vectors, found `{}`, whose data sets have items", self.name);
+            return Err(Error::config("workload", problem, "Its speed is what `couplet train` shows"));
+        }
         let (d, c, seed) = (model.theta_dim(), model.x_dim()?, model.config.train.seed);
         let pairs = model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?;
         let standardiser = model.standardiser(&pairs)?;
