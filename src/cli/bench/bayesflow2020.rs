@@ -21,6 +21,9 @@ pub(in crate::cli) struct Args {
     /// Small networks, 3000 steps and 200 test sets: shows the effects in minutes
     #[arg(long)]
     quick: bool,
+    /// Evaluate the runs that are in the folder already
+    #[arg(long, conflicts_with_all = ["minutes", "quick"])]
+    trained: bool,
     /// Seed of training, test sets and draws
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,6 +47,7 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
         minutes: args.minutes,
         seed: args.seed,
         runs: args.output.clone(),
+        trained: args.trained,
         quick: args.quick,
     };
     let (mut missed, mut outcomes) = (0, vec![]);
