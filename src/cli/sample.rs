@@ -19,8 +19,9 @@ use crate::diag::check_words::aligned;
 use crate::diag::conformal::Conformal;
 use crate::diag::contraction::mean_sd;
 use crate::diag::coverage::central;
-use crate::diag::examine::{prior_draws, replicates};
+use crate::diag::examine::prior_draws;
 use crate::diag::predictive::predictive_p;
+use crate::diag::replicates::{compared, replicates};
 use crate::infer::Posterior;
 use crate::infer::ood::Familiarity;
 use crate::report::page::Page;
@@ -177,7 +178,7 @@ fn bundle<'a>(posterior: &Posterior, draws: &'a Draws, x: &'a [f32], seed: u64) 
         }
     }
     log_density.truncate(if log_density.len() == draws.sets * draws.n { usize::MAX } else { 0 });
-    let replicates = replicates(model, draws, draws.sets, seed)?;
+    let replicates = replicates(model, draws, x, draws.sets, seed)?;
     // A failed simulation leaves one set shorter, and an array cannot be ragged.
     let shortest = replicates.iter().map(Vec::len).min().unwrap_or(0);
     let predictive = replicates.iter().flat_map(|r| &r[..shortest]).copied().collect();
@@ -193,16 +194,13 @@ fn page(
     scores: Option<&[Familiarity]>,
 ) -> Result<Page> {
     let model = posterior.model();
-    let c = x.len() / draws.sets;
-    let replicates = replicates(model, draws, REPLICATED, args.seed)?;
-    let predictive_p: Vec<f64> =
-        replicates.iter().zip(x.chunks_exact(c)).map(|(r, x)| predictive_p(x, r)).collect();
+    let compared = compared(model, draws, x, REPLICATED, args.seed)?;
+    let predictive_p: Vec<f64> = compared.iter().map(|c| predictive_p(&c.observed, &c.replicates)).collect();
     Ok(sample_page(&Observed {
         run: &RunFacts::read(&args.run),
         draws,
         prior: &prior_draws(&model.prior, args.seed),
-        x,
-        replicates: &replicates,
+        compared: &compared,
         predictive_p: &predictive_p,
         certificate,
         familiarity: posterior.reference().zip(scores),
