@@ -150,10 +150,18 @@ fn losses_of_rows_are_those_of_the_naive_flow() {
 
 #[test]
 fn gradients_are_the_finite_differences_of_the_naive_loss() {
+    compare_gradients(0.3, 3e-5, 1e-5);
+    // Steep bins enlarge rounding, here and there.
+    compare_gradients(GAIN, 6e-5, 3e-5);
+}
+
+/// Gradients of all cases under weights of this scale: every tensor's within `each` of the finite difference, the whole one
+/// within `whole` of its length.
+fn compare_gradients(gain: f32, each: f64, whole: f64) {
     let mut all = vec![];
     for (number, c) in cases().iter().enumerate() {
         let net = network(&c.shape);
-        let values = random_weights(&net, 1 + number as u32, GAIN);
+        let values = random_weights(&net, 1 + number as u32, gain);
         let rows = table(c, 177 + number as u32);
         let mut twin = naive(&net, &values);
         twin.dropout = (c.shape.mlp.dropout > 0.0).then_some((SEED, STEP));
@@ -193,14 +201,14 @@ fn gradients_are_the_finite_differences_of_the_naive_loss() {
             // tensors that hardly matter are measured by the whole gradient
             all.push((difference / largest.max(0.02 * scale), format!("{}: {}", c.name, p.name)));
         }
-        let error = (off / length).sqrt();
-        assert!(error < 1e-5, "{}: the whole gradient is off by {error:.1e} of its length", c.name);
+        let error = (off / length.max(1e-12)).sqrt();
+        assert!(error < whole, "{}: the whole gradient is off by {error:.1e} of its length", c.name);
     }
-    // What is left is rounding, which steep bins of a spline enlarge here and there.
+    // What is left is rounding.
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (middle, worst) = (&all[all.len() / 2], &all[all.len() - 1]);
     assert!(
-        middle.0 < 1e-6 && worst.0 < 6e-5,
+        middle.0 < 1e-6 && worst.0 < each,
         "median {:.1e}, worst {:.1e} in {}",
         middle.0,
         worst.0,
@@ -335,7 +343,8 @@ fn a_trained_chain_of_twelve_blocks_comes_back_within_rounding() {
         for step in 0..steps {
             let index: Vec<u32> = (0..batch).map(|i| ((step * batch + i) % n) as u32).collect();
             exec.set_index(id, &index).unwrap();
-            let args = StepArgs { lr: 2e-3, clip: 1.0, ..StepArgs::default() };
+            let args =
+                StepArgs { lr: 2e-3, clip: 1.0, beta1: 0.9, beta2: 0.999, eps: 1e-8, ..StepArgs::default() };
             exec.train(id, &args, batch, 1, step as u32).unwrap();
         }
         let logs = exec.logs().unwrap();
@@ -350,7 +359,10 @@ fn a_trained_chain_of_twelve_blocks_comes_back_within_rounding() {
         };
         let errors: Vec<f32> = fresh.chunks_exact(7).zip(back.chunks_exact(5)).flat_map(error).collect();
         let worst = errors.iter().copied().fold(0.0, f32::max);
-        assert!(errors.len() == 10_000 && errors.iter().all(|&e| e < 1e-4), "{transform:?}: {worst:.1e}, loss {first:.2} -> {last:.2}");
+        assert!(
+            errors.len() == 10_000 && errors.iter().all(|&e| e < 1e-4),
+            "{transform:?}: {worst:.1e}, loss {first:.2} -> {last:.2}"
+        );
     }
 }
 
