@@ -6,9 +6,10 @@ use couplet::data::source;
 use couplet::flow::actnorm::Halves;
 use couplet::flow::{FlowShape, Permutation, TransformKind, split};
 use couplet::layers::activation::Activation;
-use couplet::runtime::exec::{Executor, Weights};
+use couplet::model::network::{Network, Rows};
+use couplet::runtime::exec::{Executor, StepLog, Weights};
 use couplet::runtime::recorder::Recorder;
-use couplet::runtime::state::RunArgs;
+use couplet::runtime::state::{RunArgs, StepArgs};
 
 const SEED: u64 = 0x1234_5678_9abc_def0;
 const STEP: u32 = 5;
@@ -149,10 +150,18 @@ fn losses_of_rows_are_those_of_the_naive_flow() {
 
 #[test]
 fn gradients_are_the_finite_differences_of_the_naive_loss() {
+    compare_gradients(0.3, 3e-5, 1e-5);
+    // Steep bins enlarge rounding, here and there.
+    compare_gradients(GAIN, 6e-5, 3e-5);
+}
+
+/// Gradients of all cases under weights of this scale: every tensor's within `each` of the finite difference, the whole one
+/// within `whole` of its length.
+fn compare_gradients(gain: f32, each: f64, whole: f64) {
     let mut all = vec![];
     for (number, c) in cases().iter().enumerate() {
         let net = network(&c.shape);
-        let values = random_weights(&net, 1 + number as u32, GAIN);
+        let values = random_weights(&net, 1 + number as u32, gain);
         let rows = table(c, 177 + number as u32);
         let mut twin = naive(&net, &values);
         twin.dropout = (c.shape.mlp.dropout > 0.0).then_some((SEED, STEP));
@@ -171,6 +180,7 @@ fn gradients_are_the_finite_differences_of_the_naive_loss() {
         assert!((f64::from(log.norm) - norm).abs() <= 1e-6 * norm, "{}: norm {} {norm}", c.name, log.norm);
 
         let scale = found.iter().fold(0.0f64, |m, g| m.max(f64::from(g.abs())));
+        let (mut off, mut length) = (0.0f64, 0.0f64);
         for p in &net.table.entries {
             let (mut difference, mut largest) = (0.0f64, 0.0f64);
             let n = p.rows * p.cols;
@@ -185,16 +195,20 @@ fn gradients_are_the_finite_differences_of_the_naive_loss() {
                 };
                 difference = difference.max((got - want).abs());
                 largest = largest.max(want.abs());
+                off += (got - want).powi(2);
+                length += want.powi(2);
             }
             // tensors that hardly matter are measured by the whole gradient
             all.push((difference / largest.max(0.02 * scale), format!("{}: {}", c.name, p.name)));
         }
+        let error = (off / length.max(1e-12)).sqrt();
+        assert!(error < whole, "{}: the whole gradient is off by {error:.1e} of its length", c.name);
     }
-    // What is left is rounding, which steep bins of a spline enlarge here and there.
+    // What is left is rounding.
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (middle, worst) = (&all[all.len() / 2], &all[all.len() - 1]);
     assert!(
-        middle.0 < 1e-6 && worst.0 < 6e-5,
+        middle.0 < 1e-6 && worst.0 < each,
         "median {:.1e}, worst {:.1e} in {}",
         middle.0,
         worst.0,
@@ -221,6 +235,30 @@ fn deep(transform: TransformKind) -> FlowShape {
     let mut s = shape();
     (s.dim, s.blocks, s.transform, s.mlp.hidden) = (5, 12, transform, vec![16, 16]);
     s
+}
+
+/// `z` of rows `(u, h)`, and what the inverse makes of it, both `(rows, D)`.
+fn round_trip(net: &Network, values: &[f32], rows: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let (d, c) = net.dims();
+    let n = rows.len() / (d + c);
+    let mut r = Recorder::new();
+    let (row, x, meta) = (r.slot(d), r.slot(c), r.slot(4));
+    source::gather(&mut r, d, c, row, x, meta, false);
+    let u = Halves::new(&mut r, d);
+    split::record(&mut r, row, u, false);
+    let trace = net.flow.forward(&mut r, u, Some(x), meta, false);
+    let z = net.flow.output(u, &trace);
+    let z_row = r.slot(d);
+    split::record(&mut r, z_row, z, true);
+    let back = net.flow.inverse(&mut r, z, Some(x), meta);
+    let out = r.slot(d);
+    split::record(&mut r, out, back, true);
+    let mut exec = executor(net, values, 1, 0);
+    let id = exec.prepare(r.finish("round trip", net.table.clone(), meta), n).unwrap();
+    exec.set_table(id, rows).unwrap();
+    let run = RunArgs { rows: n as u32, batch: n as u32, draws: 1, ..RunArgs::default() };
+    exec.run(id, &run, Weights::Current).unwrap();
+    (exec.read(id, z_row, n, d).unwrap(), exec.read(id, out, n, d).unwrap())
 }
 
 #[test]
@@ -255,24 +293,7 @@ fn inverse_of_twelve_blocks_undoes_them() {
                 }
             });
         }
-        let mut r = Recorder::new();
-        let (row, x, meta) = (r.slot(d), r.slot(c), r.slot(4));
-        source::gather(&mut r, d, c, row, x, meta, false);
-        let u = Halves::new(&mut r, d);
-        split::record(&mut r, row, u, false);
-        let trace = net.flow.forward(&mut r, u, Some(x), meta, false);
-        let z = net.flow.output(u, &trace);
-        let z_row = r.slot(d);
-        split::record(&mut r, z_row, z, true);
-        let back = net.flow.inverse(&mut r, z, Some(x), meta);
-        let out = r.slot(d);
-        split::record(&mut r, out, back, true);
-        let mut exec = executor(&net, &values, 1, 0);
-        let id = exec.prepare(r.finish("round trip", net.table.clone(), meta), n).unwrap();
-        exec.set_table(id, &rows).unwrap();
-        let run = RunArgs { rows: n as u32, batch: n as u32, draws: 1, ..RunArgs::default() };
-        exec.run(id, &run, Weights::Current).unwrap();
-        let (z, back) = (exec.read(id, z_row, n, d).unwrap(), exec.read(id, out, n, d).unwrap());
+        let (z, back) = round_trip(&net, &values, &rows);
         let twin = naive(&net, &values);
         let (mut error, mut residual, mut moved) = (vec![], vec![], 0.0f64);
         for (i, row) in rows.chunks_exact(d + c).enumerate() {
@@ -292,6 +313,56 @@ fn inverse_of_twelve_blocks_undoes_them() {
         assert!(moved > 0.5 && z < 5e-4, "{text}");
         // A wild chain stretches rounding errors of z into large ones of x, in f64 as well; a tame one must not.
         assert!(error[error.len() / 2] < 1e-5 && (gain > 0.3 || x < 1e-4), "{text}");
+    }
+}
+
+/// Pairs `(u, h)` that no simple map makes normal: a banana, two modes, a funnel, a product.
+fn crooked(seed: u32, n: usize) -> Vec<f32> {
+    let e = normals(seed, 7 * n);
+    let row = |e: &[f32]| {
+        let h = [e[5], e[6]];
+        let u0 = e[0] + h[0];
+        let u1 = 0.3 * e[1] + 0.5 * (u0 * u0 - 1.0);
+        let u2 = 1.5 * e[2].signum() + 0.3 * e[2];
+        let u3 = e[3] * (0.8 * u2).exp() * 0.4;
+        [u0, u1, u2, u3, h[1] + 0.2 * e[4] * u0, h[0], h[1]]
+    };
+    e.chunks_exact(7).flat_map(row).collect()
+}
+
+/// What random weights stretch without measure, training keeps in bounds.
+#[test]
+fn a_trained_chain_of_twelve_blocks_comes_back_within_rounding() {
+    for transform in [TransformKind::Affine, TransformKind::Spline { bins: 10, bound: 5.0 }] {
+        let net = network(&FlowShape { actnorm: true, ..deep(transform) });
+        let (n, batch, steps) = (4096, 128, 800);
+        let rows = crooked(3, n);
+        let mut exec = executor(&net, &net.initial(7, &rows).unwrap().params, 1, 0);
+        let id = exec.prepare(net.train_plan(Rows::Indexed), batch).unwrap();
+        exec.set_table(id, &rows).unwrap();
+        for step in 0..steps {
+            let index: Vec<u32> = (0..batch).map(|i| ((step * batch + i) % n) as u32).collect();
+            exec.set_index(id, &index).unwrap();
+            let args =
+                StepArgs { lr: 2e-3, clip: 1.0, beta1: 0.9, beta2: 0.999, eps: 1e-8, ..StepArgs::default() };
+            exec.train(id, &args, batch, 1, step as u32).unwrap();
+        }
+        let logs = exec.logs().unwrap();
+        let mean = |l: &[StepLog]| l.iter().map(|l| f64::from(l.loss)).sum::<f64>() / l.len() as f64;
+        let (first, last) = (mean(&logs[..20]), mean(&logs[steps - 50..]));
+        assert!(last < first - 2.0, "{transform:?} learned: {first} {last}");
+        let values = exec.snapshot().unwrap().params;
+        let fresh = crooked(4, 2000);
+        let (_, back) = round_trip(&net, &values, &fresh);
+        let error = |(row, back): (&[f32], &[f32])| -> Vec<f32> {
+            row.iter().zip(back).map(|(u, b)| (u - b).abs() / u.abs().max(1.0)).collect()
+        };
+        let errors: Vec<f32> = fresh.chunks_exact(7).zip(back.chunks_exact(5)).flat_map(error).collect();
+        let worst = errors.iter().copied().fold(0.0, f32::max);
+        assert!(
+            errors.len() == 10_000 && errors.iter().all(|&e| e < 1e-4),
+            "{transform:?}: {worst:.1e}, loss {first:.2} -> {last:.2}"
+        );
     }
 }
 

@@ -9,7 +9,7 @@
 use crate::layers::simd::arm;
 #[cfg(target_arch = "x86_64")]
 use crate::layers::simd::x86;
-use crate::layers::simd::{Plain, Vector};
+use crate::layers::simd::{Plain, Vector, claim_line};
 use std::sync::OnceLock;
 
 /// What the sums of a product are added to.
@@ -41,6 +41,28 @@ pub fn gemm(
     c_row: usize,
     start: Start<'_>,
 ) {
+    gemm_and_claim(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, &[]);
+}
+
+/// [`gemm`], which on the way asks for what will soon be written in `claim`, an array laid out like `c` (or empty: nothing).
+///
+/// For gradients, with the parameters as `claim`: every thread has just read them, and to take the others' copies away when they are
+/// updated takes longer than the update; asked for here, that happens while the product runs.
+#[allow(clippy::too_many_arguments)] // as above
+pub fn gemm_and_claim(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[f32],
+    a_row: usize,
+    a_col: usize,
+    b: &[f32],
+    b_row: usize,
+    c: &mut [f32],
+    c_row: usize,
+    start: Start<'_>,
+    claim: &[f32],
+) {
     if m == 0 || n == 0 {
         return;
     }
@@ -58,13 +80,15 @@ pub fn gemm(
     assert!(a.len() > (m - 1) * a_row + (k - 1) * a_col, "gemm: `a` too short");
     assert!(b.len() >= (k - 1) * b_row + n && b_row >= n, "gemm: `b` too short");
     assert!(c.len() >= (m - 1) * c_row + n && c_row >= n, "gemm: `c` too short");
+    assert!(claim.is_empty() || claim.len() > (m - 1) * c_row + n - 1, "gemm: `claim` too short");
+    let claim = if claim.is_empty() { std::ptr::null() } else { claim.as_ptr() };
     let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
     let (start, start_row): (*const f32, usize) = match start {
         Start::Zero => (std::ptr::null(), 0),
         Start::Add => (c, c_row),
         Start::Row(row) => (row.as_ptr(), 0),
     };
-    let args = Args { m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, start_row };
+    let args = Args { m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, start_row, claim };
     // SAFETY: the asserts above bound every index, and the chosen routine needs only features this CPU has.
     unsafe { routine()(&args) }
 }
@@ -83,6 +107,8 @@ struct Args {
     /// Row `i` of what the sums are added to begins at `start + i start_row`; null: nothing.
     start: *const f32,
     start_row: usize,
+    /// Laid out like `c`; null: nothing.
+    claim: *const f32,
 }
 
 type Routine = unsafe fn(&Args);
@@ -116,6 +142,11 @@ unsafe fn block<V: Vector, const MR: usize, const NV: usize>(g: &Args, i: usize,
         let b = g.b.add(j);
         let whole = tail == V::LANES;
         let mut acc = [[V::zero(); NV]; MR];
+        if !g.claim.is_null() {
+            for r in 0..MR {
+                (0..NV).for_each(|q| claim_line(g.claim.add((i + r) * g.c_row + j + q * V::LANES)));
+            }
+        }
         for l in 0..g.k {
             let row = b.add(l * g.b_row);
             let mut w = [V::zero(); NV];
@@ -240,6 +271,7 @@ unsafe fn turned<V: Vector, const MR: usize>(g: &Args) {
             c_row: ROWS,
             start: std::ptr::null(),
             start_row: 0,
+            claim: std::ptr::null(),
         };
         unsafe {
             panels::<V, MR>(&part);
@@ -322,6 +354,7 @@ mod tests {
             c_row: n + 5,
             start: [std::ptr::null(), c.as_ptr(), row.as_ptr()][kind],
             start_row: [0, n + 5, 0][kind],
+            claim: if transposed { start.as_ptr() } else { std::ptr::null() },
         };
         // SAFETY: buffers above are sized for the shape.
         unsafe { routine(&g) }

@@ -3,27 +3,36 @@
 //! Layers leave inputs and deltas in slots; here they are multiplied in row order, so the bits do not depend on
 //! how many threads there are. Twin of `shaders/optim/weight_grad.wgsl`, whose extra workgroup also ends the
 //! step's bookkeeping.
-use crate::layers::gemm::{Start, gemm};
+use crate::layers::gemm::{Start, gemm, gemm_and_claim};
 use crate::runtime::memory::Shared;
 use crate::runtime::plan::{GradJob, View};
 use crate::runtime::step::GradPart;
 use crate::runtime::tile::Tile;
+use multiversion::multiversion;
 
 /// See [`crate::runtime::step::StepKernels::grad_cpu`].
-pub fn part_cpu(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &GradPart, add: bool) -> f64 {
+pub fn part_cpu(
+    acts: &Shared,
+    pad: usize,
+    rows: usize,
+    params: &[f32],
+    grad: &Shared,
+    part: &GradPart,
+    add: bool,
+) -> f64 {
     let j = part.job.delta.width as usize;
+    let (at, n) = (part.job.at as usize + part.first * j, part.count * j);
     // SAFETY: nobody writes the slots in this launch, and parts own disjoint pieces of the gradient.
-    let (delta, out) = unsafe {
-        let delta = acts.slice(part.job.delta.at as usize * 4 * pad, rows * j);
-        (delta, grad.slice_mut(part.job.at as usize + part.first * j, part.count * j))
-    };
+    let (delta, out) =
+        unsafe { (acts.slice(part.job.delta.at as usize * 4 * pad, rows * j), grad.slice_mut(at, n)) };
     match part.job.x {
         Some(x) => {
             let k = x.width as usize;
             // SAFETY: as above.
             let input = unsafe { acts.slice(x.at as usize * 4 * pad, rows * k) };
             let start = if add { Start::Add } else { Start::Zero };
-            gemm(part.count, j, rows, &input[part.first..], 1, k, delta, j, out, j, start);
+            let (input, claim) = (&input[part.first..], &params[at..at + n]);
+            gemm_and_claim(part.count, j, rows, input, 1, k, delta, j, out, j, start, claim);
         }
         None => {
             if !add {
@@ -76,11 +85,15 @@ pub fn items_cpu(tile: &Tile, job: &GradJob, out: &mut [f32]) {
     }
 }
 
-/// Sum of squares in eight interleaved sums.
+/// Sum of squares in sixteen interleaved sums.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
 pub fn sum_of_squares(x: &[f32]) -> f64 {
-    let mut sums = [0.0f64; 8];
-    let chunks = x.chunks_exact(8);
-    let rest = chunks.remainder();
+    let mut sums = [0.0f64; 16];
+    let (chunks, rest) = x.as_chunks::<16>();
     for c in chunks {
         for (s, v) in sums.iter_mut().zip(c) {
             *s += f64::from(*v) * f64::from(*v);

@@ -11,8 +11,8 @@ use crate::runtime::params::ParamTable;
 use crate::runtime::plan::{Plan, meta};
 use crate::runtime::state::{RunArgs, State, StepArgs};
 use crate::runtime::step::{Buffers, StepKernels};
+use crate::runtime::team::{Leader, Team};
 use crate::runtime::tile::Slot;
-use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Rows of a tile where there are few.
@@ -21,6 +21,15 @@ pub const SMALL_TILE: usize = crate::runtime::cpu_plan::SMALL_BLOCK;
 /// Rows of a tile of a plan of vectors where a launch has so many rows.
 pub fn tile_rows(rows: usize) -> usize {
     crate::runtime::cpu_plan::block_rows(rows)
+}
+
+/// Rows of a step that are taken to their gradients before the next: more would not stay in the caches that are shared.
+const CHUNK: usize = 256;
+
+/// Even chunks of a batch, in whole tiles.
+fn chunk_rows(batch: usize, capacity: usize) -> usize {
+    let most = CHUNK.min(capacity);
+    batch.div_ceil(batch.div_ceil(most).max(1)).next_multiple_of(32).min(capacity)
 }
 
 /// See the module's doc.
@@ -62,15 +71,25 @@ impl CpuExec {
 
     /// Runs calls `range` of a plan; for the initialisation of ActNorm, which looks between calls.
     pub fn run_calls(&mut self, plan: PlanId, run: &RunArgs, range: std::ops::Range<usize>) {
+        // SAFETY: nobody writes parameters while rows run.
         let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
-        self.plans[plan.0].rows(run, &self.state, weights, range, None);
+        let (p, state) = (&self.plans[plan.0], &self.state);
+        Team::with(|team| p.rows(team, run, state, weights, range, None));
     }
 
-    fn train_step(&mut self, plan: PlanId, a: &StepArgs, batch: usize, first_step: u32) {
-        let p = &mut self.plans[plan.0];
+    fn train_step(
+        &mut self,
+        team: &mut Leader<'_>,
+        plan: PlanId,
+        a: &StepArgs,
+        batch: usize,
+        first_step: u32,
+    ) {
+        let p = &self.plans[plan.0];
         let (mut loss, mut count, mut masked, mut square) = (0.0f64, 0.0f64, 0.0f32, 0.0f64);
-        for row0 in (0..batch).step_by(p.capacity) {
-            let n = p.capacity.min(batch - row0);
+        let chunk = chunk_rows(batch, p.capacity);
+        for row0 in (0..batch).step_by(chunk) {
+            let n = chunk.min(batch - row0);
             let run = RunArgs {
                 rows: n as u32,
                 pad: p.capacity as u32,
@@ -83,16 +102,13 @@ impl CpuExec {
             };
             // SAFETY: the parameters are only read until `update`.
             let weights = unsafe { self.buffers.params.slice(0, self.buffers.params.len()) };
-            p.rows(&run, &self.state, weights, 0..p.plan.calls.len(), Some(self.kernels));
-            let (acts, grad, kernels, pad) = (&p.acts, &self.buffers.grad, self.kernels, p.capacity);
-            p.parts.par_iter().zip(&mut p.squares).with_max_len(4).for_each(|(part, square)| {
-                *square = (kernels.grad_cpu)(acts, pad, n, grad, part, row0 > 0);
-            });
-            let on_items = p.sum_items(&run, kernels, grad, row0 > 0);
-            square = p.squares.iter().chain(&on_items).sum(); // of the sums so far; the last chunk's count
+            let kernels = self.kernels;
+            p.rows(team, &run, &self.state, weights, 0..p.plan.calls.len(), Some(kernels));
+            // Of the sums so far: the last chunk's counts.
+            square = p.gradient(team, &run, kernels, weights, &self.buffers.grad, row0 > 0);
             // SAFETY: the rows' calls have ended.
             let start = p.start(p.plan.meta.at).unwrap_or(0);
-            for m in unsafe { acts.slice(start, 4 * n) }.chunks_exact(4) {
+            for m in unsafe { p.acts.slice(start, 4 * n) }.chunks_exact(4) {
                 let weight = f64::from(m[meta::WEIGHT]);
                 loss += weight * f64::from(m[meta::LOSS]);
                 count += weight;
@@ -109,7 +125,14 @@ impl CpuExec {
         }
         let scale = (a.clip / norm.max(1e-30)).min(1.0);
         let (buffers, table, state, kernels) = (&self.buffers, &self.params, &self.state, self.kernels);
-        self.update_parts.par_iter().with_min_len(4).for_each(|&(i, first, rows)| {
+        let parts = &self.update_parts;
+        let at = |&(i, first, _): &(usize, usize, usize)| {
+            let p = &table.entries[i];
+            p.at + first * p.stride()
+        };
+        let share = |t, n| parts.partition_point(|part| at(part) < table.len * t / n);
+        team.run(parts.len(), share, &|part| {
+            let (i, first, rows) = parts[part];
             (kernels.update_cpu)(buffers, table.len, &table.entries[i], first, rows, scale, state, a);
         });
     }
@@ -146,9 +169,9 @@ impl Executor for CpuExec {
         first_step: u32,
     ) -> Result<()> {
         self.logs.reserve(steps);
-        // On a thread of the pool from the start: from outside, each of a step's fork-joins would be queued, which allocates,
-        // and wake this thread at its end.
-        rayon::scope(|_| (0..steps).for_each(|_| self.train_step(plan, step, batch, first_step)));
+        Team::with(|team| {
+            (0..steps).for_each(|_| self.train_step(team, plan, step, batch, first_step));
+        });
         Ok(())
     }
     fn run(&mut self, plan: PlanId, run: &RunArgs, weights: Weights) -> Result<()> {
@@ -162,7 +185,7 @@ impl Executor for CpuExec {
             }
         };
         let run = RunArgs { pad: p.capacity as u32, calls: p.plan.calls.len() as u32, ..*run };
-        p.rows(&run, &self.state, params, 0..p.plan.calls.len(), None);
+        Team::with(|team| p.rows(team, &run, &self.state, params, 0..p.plan.calls.len(), None));
         Ok(())
     }
     fn read(&mut self, plan: PlanId, slot: Slot, rows: usize, width: usize) -> Result<Vec<f32>> {

@@ -3,14 +3,14 @@
 //! All calls outside of sections, and those of coarse sections, run on a block of rows at a time. The others run on tiles
 //! of a block, few enough rows that what one call writes is in cache for the next. Slots of sections exist for
 //! one block only, so gradients that read them are formed block by block and added up in a fixed order.
-use crate::runtime::kernel::Call;
 use crate::runtime::memory::Shared;
 use crate::runtime::plan::{GradJob, Plan};
 use crate::runtime::state::{RunArgs, State};
 use crate::runtime::step::{GradPart, StepKernels};
+use crate::runtime::team::{Leader, even};
 use crate::runtime::tile::{Slot, Tile, Wide};
-use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Rows of a block: whole register blocks of the product. Where every thread still gets one, and no gradient depends on it,
@@ -33,9 +33,29 @@ pub fn block_rows(rows: usize) -> usize {
 }
 
 /// A gradient on items, and where its partial sums stand.
+#[derive(Clone, Copy)]
 struct ItemJob {
     job: GradJob,
     at: usize,
+}
+
+/// A piece of the gradient that is formed when all rows are done.
+#[derive(Clone, Copy)]
+enum Sum {
+    /// A product over the rows.
+    Rows(GradPart),
+    /// The partial sums of the blocks.
+    Items(ItemJob),
+}
+
+impl Sum {
+    /// First float of the gradient it writes.
+    fn at(&self) -> usize {
+        match self {
+            Self::Rows(p) => p.job.at as usize + p.first * p.job.delta.width as usize,
+            Self::Items(i) => i.job.at as usize,
+        }
+    }
 }
 
 /// See the module's doc.
@@ -50,11 +70,13 @@ pub struct CpuPlan {
     pub table: Arc<[f32]>,
     /// Their order.
     pub index: Vec<u32>,
-    /// Parts of the gradients that are formed when all rows are done.
-    pub parts: Vec<GradPart>,
-    /// Sum of squares of each part, kept so that a step allocates nothing.
-    pub squares: Vec<f64>,
+    /// In the order of storage, so that a thread's share of the gradient is its share of the update.
+    sums: Vec<Sum>,
+    /// Bits of the sum of squares of each.
+    squares: Vec<AtomicU64>,
     items: Vec<ItemJob>,
+    /// Calls as they follow each other, inside (true) and outside of fine sections.
+    pieces: Vec<(Range<usize>, bool)>,
     /// Floats of one set of partial sums.
     partial: usize,
     partials: Shared,
@@ -79,10 +101,12 @@ impl CpuPlan {
         let tile = fitting(TILE_BYTES, block);
         let capacity = rows.max(1).next_multiple_of(SMALL_BLOCK);
         let quads = plan.quads - plan.section_quads();
-        let (mut parts, mut items, mut partial) = (vec![], vec![], 0);
+        let (mut sums, mut items, mut partial) = (vec![], vec![], 0);
         for &job in &plan.grads {
             if plan.on_items(&job) {
-                items.push(ItemJob { job, at: partial });
+                let item = ItemJob { job, at: partial };
+                items.push(item);
+                sums.push(Sum::Items(item));
                 partial += job.floats();
                 continue;
             }
@@ -90,18 +114,20 @@ impl CpuPlan {
             let job = GradJob { x: job.x.map(place), delta: place(job.delta), ..job };
             let k = job.x.map_or(1, |x| x.width as usize);
             for first in (0..k).step_by(PART_ROWS) {
-                parts.push(GradPart { job, first, count: PART_ROWS.min(k - first) });
+                sums.push(Sum::Rows(GradPart { job, first, count: PART_ROWS.min(k - first) }));
             }
         }
+        sums.sort_by_key(Sum::at);
         let groups = capacity.div_ceil(block).min(GROUPS);
         Self {
             capacity,
             acts: Shared::new(quads as usize * 4 * capacity),
             table: Arc::new([]),
             index: vec![],
-            squares: vec![0.0; parts.len()],
-            parts,
+            squares: sums.iter().map(|_| AtomicU64::new(0)).collect(),
+            sums,
             items,
+            pieces: pieces(&plan),
             partial,
             partials: Shared::new(groups * partial),
             block,
@@ -119,6 +145,7 @@ impl CpuPlan {
     /// Runs calls over all rows. With `grads` the gradients on items follow in each block, into partial sums.
     pub fn rows(
         &self,
+        team: &mut Leader<'_>,
         run: &RunArgs,
         state: &State,
         params: &[f32],
@@ -137,8 +164,11 @@ impl CpuPlan {
             }
             let wide = self.take();
             let whole = self.tile_of(run, state, params, &wide, row0, row0, rows);
-            for (calls, fine) in self.pieces(&range) {
-                if fine && self.tile < block {
+            for (calls, fine) in &self.pieces {
+                let calls =
+                    calls.start.clamp(range.start, range.end)..calls.end.clamp(range.start, range.end);
+                let calls = &self.plan.calls[calls];
+                if *fine && self.tile < block {
                     for first in (row0..row0 + rows).step_by(self.tile) {
                         let n = self.tile.min(row0 + rows - first);
                         let tile = self.tile_of(run, state, params, &wide, row0, first, n);
@@ -156,11 +186,10 @@ impl CpuPlan {
             self.give(wide);
         };
         if grads.is_none() || self.items.is_empty() {
-            (0..blocks).into_par_iter().with_max_len(1).for_each(|b| work(b, &mut []));
-            return;
+            return team.run(blocks, even(blocks), &|b| work(b, &mut []));
         }
         let groups = self.groups(run);
-        (0..groups).into_par_iter().with_max_len(1).for_each(|g| {
+        team.run(groups, even(groups), &|g| {
             // SAFETY: every group has its own partial sums.
             let out = unsafe { self.partials.slice_mut(g * self.partial, self.partial) };
             out.fill(0.0);
@@ -173,41 +202,52 @@ impl CpuPlan {
         (run.rows as usize).div_ceil(self.block).min(GROUPS)
     }
 
-    /// Adds the partial sums of the gradients on items up, in order; the sum of squares of each gradient.
-    pub fn sum_items(&self, run: &RunArgs, kernels: &StepKernels, grad: &Shared, add: bool) -> Vec<f64> {
-        let groups = self.groups(run);
-        let one = |item: &ItemJob| {
-            let n = item.job.floats();
-            // SAFETY: jobs own disjoint pieces of the gradient, and the rows' work has ended.
-            let out = unsafe { grad.slice_mut(item.job.at as usize, n) };
-            if !add {
-                out.fill(0.0);
-            }
-            for g in 0..groups {
-                // SAFETY: as above.
-                let part = unsafe { self.partials.slice(g * self.partial + item.at, n) };
-                out.iter_mut().zip(part).for_each(|(g, p)| *g += p);
-            }
-            (kernels.squares_cpu)(out)
-        };
-        self.items.par_iter().with_max_len(4).map(one).collect()
+    /// Forms the gradient when the rows' calls have ended, or adds to it; its sum of squares so far.
+    pub fn gradient(
+        &self,
+        team: &mut Leader<'_>,
+        run: &RunArgs,
+        kernels: &StepKernels,
+        params: &[f32],
+        grad: &Shared,
+        add: bool,
+    ) -> f64 {
+        let floats = self.plan.params.len;
+        let first = |t, n| self.sums.partition_point(|s| s.at() < floats * t / n);
+        team.run(self.sums.len(), first, &|i| {
+            let square = match &self.sums[i] {
+                Sum::Rows(part) => {
+                    let (pad, rows) = (self.capacity, run.rows as usize);
+                    (kernels.grad_cpu)(&self.acts, pad, rows, params, grad, part, add)
+                }
+                Sum::Items(item) => self.sum_items(run, kernels, grad, item, add),
+            };
+            self.squares[i].store(square.to_bits(), Ordering::Relaxed);
+        });
+        self.squares.iter().map(|s| f64::from_bits(s.load(Ordering::Relaxed))).sum()
     }
 
-    /// Calls of `range` as they follow each other: inside and outside of fine sections.
-    fn pieces(&self, range: &Range<usize>) -> Vec<(&[Call], bool)> {
-        let mut pieces = vec![];
-        let mut at = range.start;
-        let clip = |i: usize| i.clamp(range.start, range.end);
-        for s in self.plan.sections.iter().filter(|s| !s.coarse) {
-            let (begin, end) = (clip(s.calls.start).max(at), clip(s.calls.end));
-            if begin < end {
-                pieces.push((&self.plan.calls[at..begin], false));
-                pieces.push((&self.plan.calls[begin..end], true));
-                at = end;
-            }
+    /// Adds the partial sums of a gradient on items up, in order.
+    fn sum_items(
+        &self,
+        run: &RunArgs,
+        kernels: &StepKernels,
+        grad: &Shared,
+        item: &ItemJob,
+        add: bool,
+    ) -> f64 {
+        let n = item.job.floats();
+        // SAFETY: sums own disjoint pieces of the gradient, and the rows' work has ended.
+        let out = unsafe { grad.slice_mut(item.job.at as usize, n) };
+        if !add {
+            out.fill(0.0);
         }
-        pieces.push((&self.plan.calls[at..range.end], false));
-        pieces
+        for g in 0..self.groups(run) {
+            // SAFETY: as above.
+            let part = unsafe { self.partials.slice(g * self.partial + item.at, n) };
+            out.iter_mut().zip(part).for_each(|(g, p)| *g += p);
+        }
+        (kernels.squares_cpu)(out)
     }
 
     #[allow(clippy::too_many_arguments)] // what a tile is made of
@@ -252,6 +292,21 @@ impl CpuPlan {
     fn give(&self, wide: Shared) {
         self.free.lock().unwrap_or_else(|e| e.into_inner()).push(wide);
     }
+}
+
+/// Calls as they follow each other: inside (true) and outside of fine sections.
+fn pieces(plan: &Plan) -> Vec<(Range<usize>, bool)> {
+    let (mut pieces, mut at) = (vec![], 0);
+    for s in plan.sections.iter().filter(|s| !s.coarse) {
+        let begin = s.calls.start.max(at);
+        if begin < s.calls.end {
+            pieces.push((at..begin, false));
+            pieces.push((begin..s.calls.end, true));
+            at = s.calls.end;
+        }
+    }
+    pieces.push((at..plan.calls.len(), false));
+    pieces
 }
 
 /// Where a slot stands when sections take no room; none for a slot of a section.

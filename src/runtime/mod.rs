@@ -21,6 +21,7 @@ pub mod recorder;
 pub mod snippets;
 pub mod state;
 pub mod step;
+pub mod team;
 pub mod tile;
 pub mod wgsl;
 mod words;

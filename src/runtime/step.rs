@@ -38,9 +38,16 @@ pub struct StepKernels {
     /// WGSL of the update launch.
     pub update_source: &'static str,
     /// Forms a part of a gradient over `rows` rows of the chunk (`pad` rows laid out); adds to what is there when
-    /// asked. Returns the part's sum of squares.
-    pub grad_cpu:
-        fn(acts: &Shared, pad: usize, rows: usize, grad: &Shared, part: &GradPart, add: bool) -> f64,
+    /// asked. Returns the part's sum of squares. The parameters are for knowing where the update will write.
+    pub grad_cpu: fn(
+        acts: &Shared,
+        pad: usize,
+        rows: usize,
+        params: &[f32],
+        grad: &Shared,
+        part: &GradPart,
+        add: bool,
+    ) -> f64,
     /// Adds a job on items, over the rows of a tile that exist, to `out`.
     pub items_cpu: fn(tile: &Tile, job: &GradJob, out: &mut [f32]),
     /// Sum of squares, the same for the same values everywhere.
