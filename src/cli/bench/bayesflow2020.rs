@@ -8,6 +8,7 @@ use crate::cli::progress::Display;
 use crate::cli::run::{Outcome, Result};
 use crate::data::atomic::write_atomic;
 use crate::model::Config;
+use crate::report::size_plot::size_plot;
 use crate::runtime::DeviceChoice;
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +67,12 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
         for measure in &outcome.measures {
             writeln!(out, "{}", measure.line())?;
             missed += usize::from(measure.good() == Some(false));
+        }
+        let curves = bayesflow2020::measure::curves(&outcome.measures);
+        if !curves.is_empty() {
+            let file = args.output.join(format!("{name}-sizes.svg"));
+            write_atomic(&file, |w| w.write_all(size_plot(name, &curves).as_bytes()))?;
+            writeln!(out, "  curves over the size of the data in {}", file.display())?;
         }
         out.flush()?;
         outcomes.push(outcome);
