@@ -49,7 +49,10 @@ fn measurements_are_printed_recorded_and_tabled() {
     done(at, &with(&["bench", "kernels"]), &["layers/dense", "of the plan"]);
     done(at, &with(&["bench", "kernels", "--plan", "sample"]), &["flow/base_sample"]);
     let simulate = ["bench", "simulate", "--device", "cpu", "--seconds", "0.01", "--models", "two-moons,sir"];
-    refused(at, &with(&["bench", "step", "--workload", "ricker"]), &["ricker", "model of vectors", "train"]);
+    refused(at, &with(&["bench", "step", "--workload", "ricker"]), &["ricker", "number of items", "--items"]);
+    let sets =
+        ["bench", "step", "--workload", "wd,wd-conv", "--items", "9,20", "--batch", "8", "--blocks", "1"];
+    done(at, &[&sets[..], &["--device", "cpu", "--seconds", "0.01"]].concat(), &["wd-conv", "an item"]);
     refused(at, &["plan", "ricker"], &["ricker", "model of vectors"]);
     done(at, &simulate, &["two-moons", "sir", "simulations/s"]);
 

@@ -1,6 +1,7 @@
 //! Data sets of any size, from training to draws: the mean of a normal, whose posterior is known for every size.
 #[path = "common/normal_mean.rs"]
 mod normal_mean;
+use couplet::diag::examine::{Size, examine};
 use couplet::optim;
 use couplet::rng::{Rng, streams};
 use couplet::runtime::cpu_exec::CpuExec;
@@ -53,6 +54,49 @@ fn the_posterior_of_every_size_is_the_known_one() {
         println!("n = {n}: sd / exact {sd_ratio:.3}, |mean - exact| / sd {shift:.3}");
         assert!((sd_ratio - 1.0).abs() < 0.08, "n = {n}: sd is {sd_ratio} times the exact one");
         assert!(shift < 0.25, "n = {n}: the mean is {shift} sd off");
+    }
+}
+
+#[test]
+fn replicates_of_sets_look_like_them_if_the_posterior_is_right() {
+    let posterior = trained(1500);
+    let size = Size { sets: 300, draws: 100, seed: 4 };
+    let right = examine(&posterior, posterior.model(), size).unwrap();
+    let test = right.report.predictive.as_ref().unwrap();
+    assert!(test.inside(), "{test:?}");
+    // 7 statistics of the one feature
+    assert_eq!((right.shown[0].x.len(), right.shown[0].replicates.len()), (7, 20 * 7));
+    // Data that scatter more than those of the training: the posterior is too narrow for them.
+    let wide =
+        posterior.model().clone().with_simulator(Arc::new(Wide(NormalMean { min: 1, max: 60 }))).unwrap();
+    let wrong = examine(&posterior, &wide, size).unwrap();
+    assert!(!wrong.report.predictive.as_ref().unwrap().inside());
+}
+
+/// Deviations six times as large.
+struct Wide(NormalMean);
+
+impl Simulator for Wide {
+    fn name(&self) -> &str {
+        "wide"
+    }
+    fn dims(&self) -> (usize, usize) {
+        self.0.dims()
+    }
+    fn shape(&self) -> DataShape {
+        self.0.shape()
+    }
+    fn simulate(&self, seed: u64, step: u32, row0: u32, theta: &[f32], x: &mut [f32]) {
+        self.simulate_items(seed, step, row0, self.dims().1, theta, x);
+    }
+    fn simulate_items(&self, seed: u64, step: u32, row0: u32, n: usize, theta: &[f32], x: &mut [f32]) {
+        self.0.simulate_items(seed, step, row0, n, theta, x);
+        x.chunks_exact_mut(n)
+            .zip(theta)
+            .for_each(|(x, t)| x.iter_mut().for_each(|v| *v = t + 6.0 * (*v - t)));
+    }
+    fn wgsl(&self) -> Option<String> {
+        None
     }
 }
 

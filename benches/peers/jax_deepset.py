@@ -1,5 +1,5 @@
 # Workload Wd as a hand-written JAX program, one jitted lax.scan over steps: sets of N x 2, DeepSet of 2 modules 64 wide to 32
-# summaries, 6 affine blocks of 2 x 128 on D = 6, Adam with clip. The twin of examples/items_speed.rs.
+# summaries, 6 affine blocks of 2 x 128 on D = 6, Adam with clip. The twin of workload Wd, `couplet bench step --workload wd`.
 import jax, jax.numpy as jnp, time, sys
 B=int(sys.argv[1]) if len(sys.argv)>1 else 64; N=int(sys.argv[2]) if len(sys.argv)>2 else 256
 H=128; D=6; W=64; S=32; C=S; L=6; F=2

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::diag::examine::prior_draws;
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
 use crate::model::definition::{CHECK_STEP, Pairs};
 use crate::model::{Config, Model};
+use crate::report::run_facts::RunFacts;
 use crate::rng::{Rng, streams};
 use crate::runtime::Device;
 use crate::sim::{DataShape, Simulator};
@@ -21,6 +23,7 @@ mod recovery;
 
 use measure::Measure;
 use published::Published;
+use recovery::Found;
 
 /// The models, in the order of the table.
 pub const MODELS: &[&str] = &[
@@ -37,6 +40,8 @@ pub const MODELS: &[&str] = &[
 ];
 /// Step number of the test simulations; training never reaches it.
 const TEST_STEP: u32 = CHECK_STEP - 1;
+/// Test sets that are drawn for at a time.
+const BLOCK: usize = 250;
 
 /// What to compare, and how long.
 #[derive(Clone, Debug)]
@@ -47,6 +52,8 @@ pub struct Options {
     pub seed: u64,
     /// Run folders go to `runs/MODEL`.
     pub runs: PathBuf,
+    /// The runs are there already: evaluate them.
+    pub trained: bool,
     /// Small networks, a short training and few test sets: shows the effects, reaches no target.
     pub quick: bool,
 }
@@ -126,17 +133,23 @@ pub fn model(
     device: Device,
     mut on_progress: impl FnMut(&Progress<'_>),
 ) -> Result<Outcome> {
-    let model = Model::from_config(config(name, options)?)?;
+    let config = config(name, options)?;
+    let run = options.runs.join(name);
     let start = std::time::Instant::now();
-    let (posterior, summary) = Trainer::new(model)
-        .device(device)
-        .run_folder(options.runs.join(name))
-        .on_progress(|p: &Progress<'_>| {
-            on_progress(p);
-            ControlFlow::Continue(())
-        })
-        .train()?;
-    let seconds = start.elapsed().as_secs_f64();
+    let (posterior, summary) = if options.trained {
+        let summary = RunFacts::read(&run).summary.unwrap_or_default();
+        (Posterior::load(&run, device)?, summary)
+    } else {
+        Trainer::new(Model::from_config(config)?)
+            .device(device)
+            .run_folder(run)
+            .on_progress(|p: &Progress<'_>| {
+                on_progress(p);
+                ControlFlow::Continue(())
+            })
+            .train()?
+    };
+    let seconds = if options.trained { summary.seconds } else { start.elapsed().as_secs_f64() };
     let start = std::time::Instant::now();
     let measures = evaluate(name, &posterior, options)?;
     let effort = Effort::of(options);
@@ -173,12 +186,22 @@ pub fn evaluate(name: &str, posterior: &Posterior, options: &Options) -> Result<
 
 /// Recovery and calibration at every size of the data.
 fn compare(known: &Published, posterior: &Posterior, effort: Effort, seed: u64) -> Result<Vec<Measure>> {
+    let model = posterior.model();
+    let (d, names) = (model.theta_dim(), model.parameter_names());
+    let prior = prior_draws(&model.prior, seed);
     let mut measures = vec![];
     for &size in known.sizes {
-        let pairs = test_sets(posterior.model(), seed, size, effort.sets)?;
-        let draws = sample(posterior, &pairs.x, size, effort.draws, seed)?;
-        let names = posterior.model().parameter_names();
-        measures.extend(recovery::measures(known, size, names, &pairs.theta, &draws, effort.draws, seed)?);
+        let pairs = test_sets(model, seed, size, effort.sets)?;
+        let width = width(model.simulator()?.as_ref(), size);
+        let mut found = Found::new(d);
+        for (block, theta) in pairs.theta.chunks(BLOCK * d).enumerate() {
+            let first = block * BLOCK;
+            let x = &pairs.x[first * width..][..theta.len() / d * width];
+            // Draw j of set i depends on the seed and i within the call, so each block has a seed of its own.
+            let draws = sample(posterior, x, size, effort.draws, seed.wrapping_add(first as u64))?;
+            found.push(theta, &draws, effort.draws)?;
+        }
+        measures.extend(found.measures(known, size, names, &prior, seed)?);
     }
     Ok(measures)
 }
@@ -209,16 +232,26 @@ fn test_sets(model: &Model, seed: u64, items: usize, n: usize) -> Result<Pairs> 
 /// `draws` draws for each data set of `items` items: `(sets, draws, D)`.
 fn sample(posterior: &Posterior, x: &[f32], items: usize, draws: usize, seed: u64) -> Result<Vec<f32>> {
     let model = posterior.model();
-    let (found, expected) = (width(model.simulator()?.as_ref(), items), model.x_dim()?);
-    if found != expected {
+    let shape = model.shape()?;
+    if shape.is_vector() {
+        return posterior.sample(x, draws, seed);
+    }
+    let ((least, most), width) = (shape.items(), width(model.simulator()?.as_ref(), items));
+    if !(least..=most).contains(&items) {
         return Err(Error::input(
             "network",
-            format!("one that takes data sets of {items} items ({found} values)"),
-            format!("one that takes {expected} values"),
-            "Give the model a summary network for data sets of any size",
+            format!("one that takes data sets of {items} items"),
+            format!("one that takes {least} to {most}"),
+            "Leave `size` out of the model file",
         ));
     }
-    posterior.sample(x, draws, seed)
+    // NaN ends a data set.
+    let mut padded = Vec::with_capacity(x.len() / width * shape.values());
+    for set in x.chunks_exact(width) {
+        padded.extend_from_slice(set);
+        padded.resize(padded.len() + shape.values() - width, f32::NAN);
+    }
+    posterior.sample(&padded, draws, seed)
 }
 
 #[cfg(test)]
@@ -227,7 +260,7 @@ mod tests {
 
     #[test]
     fn every_model_is_built_in_and_has_something_to_compare_with() {
-        let options = Options { minutes: None, seed: 3, runs: PathBuf::new(), quick: true };
+        let options = Options { minutes: None, seed: 3, runs: PathBuf::new(), quick: true, trained: false };
         for name in MODELS {
             let config = config(name, &options).unwrap();
             assert_eq!((config.train.seed, config.train.steps), (3, Some(3000)), "{name}");

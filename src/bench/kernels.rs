@@ -73,7 +73,7 @@ pub fn measure_kernels(
     batch: usize,
     seconds: f64,
 ) -> Result<Vec<Row>> {
-    let w = workload.open()?;
+    let w = workload.open_vectors()?;
     let plan = match which {
         Which::Train => w.train_plan(device)?,
         Which::Sample => w.network.sample_plan().plan,

@@ -14,6 +14,7 @@ pub mod ratios;
 pub mod record;
 pub mod sample;
 pub mod sbibm;
+mod sets;
 pub mod simulate;
 pub mod speed;
 pub mod step;

@@ -37,7 +37,7 @@ pub struct Row {
 /// As [`Workload::open`] and [`super::workload::Opened::train_plan`].
 pub fn measure_simulate(workload: &Workload, device: &Device, seconds: f64) -> Result<Row> {
     // The network plays no part: the smallest will do.
-    let w = workload.resized(Some(1), Some(4))?.open()?;
+    let w = workload.resized(Some(1), Some(4))?.open_vectors()?;
     w.train_plan(device)?;
     let (d, c) = w.network.dims();
     let rows = ROWS[usize::from(!device.is_cpu())];

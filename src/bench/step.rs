@@ -6,7 +6,7 @@ use super::counts::{calls, totals};
 use super::machine::{forget_peak_memory, peak_memory};
 use super::table::{bytes, percent, significant, whole};
 use super::timing::{Spread, measure};
-use super::workload::{CHUNK_ROWS, Workload};
+use super::workload::Workload;
 use crate::error::{Error, Result};
 use crate::optim;
 use crate::runtime::Device;
@@ -35,6 +35,9 @@ pub struct Row {
     pub hidden: Vec<usize>,
     /// Rows of a step.
     pub batch: usize,
+    /// Items of each row, where it is a data set of many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
     /// Parameters that the loss depends on.
     pub parameters: usize,
     /// Time of a step, seconds.
@@ -46,9 +49,12 @@ pub struct Row {
     pub steps_per_second: f64,
     /// At the median.
     pub rows_per_second: f64,
-    /// Useful arithmetic: 6 FLOPs a parameter and row, as the peers count it.
+    /// Time of a step for each item, seconds; none for vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_per_item: Option<f64>,
+    /// Useful arithmetic: 6 FLOPs a parameter and row, as the peers count it; with items, each product as often as it is made.
     pub gflops: f64,
-    /// All arithmetic of the plan: padding and element-wise functions too.
+    /// All arithmetic of the plan: padding and element-wise functions too; with items, products and padding alone.
     pub plan_gflops: f64,
     /// Matrix products alone, measured just before and after, GFLOP/s; none on a GPU.
     pub ceiling_gflops: Option<f64>,
@@ -58,7 +64,7 @@ pub struct Row {
     pub launches: usize,
     /// Barriers between the calls of the row program that a workgroup passes; 0 on the CPU.
     pub barriers: usize,
-    /// Bytes that the calls of a step read and write, counted, not measured; caches serve most of them.
+    /// Bytes that the calls of a step read and write, counted, not measured; caches serve most of them. Not counted (0) with items.
     pub bytes: u64,
     /// Most resident memory of the process during this measurement, bytes.
     pub peak_memory: Option<u64>,
@@ -103,25 +109,31 @@ pub fn measure_step(
         });
     }
     let peak_memory = peak_memory();
-    let chunk = batch.min(CHUNK_ROWS);
+    let plan = w.train_plan(device)?;
+    let chunk = w.chunk(&plan, device, batch);
     let run = RunArgs { rows: chunk as u32, batch: batch as u32, draws: 1, ..RunArgs::default() };
     let rows_only = measure(0.2 * seconds, 0.01, |n| {
         (0..n).try_for_each(|_| exec.run(id, &run, Weights::Current))?;
         exec.read(id, meta, 1, 4).map(drop)
     })?;
     let ceiling_gflops = before.zip(ceiling()).map(|(a, b)| a.max(b));
-    let plan = w.train_plan(device)?;
     let (d, c) = w.network.dims();
-    let counted = calls(&plan, d + c);
     let tile = if device.is_cpu() { tile_rows(batch) } else { TILE };
-    let t = totals(&plan, &counted, batch, tile);
-    let chunks = batch.div_ceil(CHUNK_ROWS);
-    let gflops = 6e-9 * (w.parameters() * batch) as f64 / spread.median;
+    // Forward, delta and gradient of a product cost the same.
+    let products = 3 * plan.grad_flops() * batch as u64;
+    let (flops, plan_flops, bytes) = match w.items {
+        Some(_) => (products as f64, products, 0),
+        None => {
+            let t = totals(&plan, &calls(&plan, d + c), batch, tile);
+            ((6 * w.parameters() * batch) as f64, t.flops, t.bytes())
+        }
+    };
+    let chunks = batch.div_ceil(chunk);
+    let gflops = 1e-9 * flops / spread.median;
     let barriers = match device {
         Device::Cpu => 0,
         Device::Gpu(_) => {
-            let counted =
-                launches(&plan, batch, CHUNK_ROWS).map_err(|e| Error::config("plan", e, "Report it"))?;
+            let counted = launches(&plan, batch, chunk).map_err(|e| Error::config("plan", e, "Report it"))?;
             counted.0.iter().map(|l| l.times * l.barriers).sum()
         }
     };
@@ -130,18 +142,20 @@ pub fn measure_step(
         blocks: w.model.config.flow.blocks,
         hidden: w.model.config.flow.hidden.clone(),
         batch,
+        items: w.items,
         parameters: w.parameters(),
         seconds: spread,
         rows_share: rows_only.median * batch as f64 / chunk as f64 / spread.median,
         steps_per_second: spread.per_second(),
         rows_per_second: batch as f64 * spread.per_second(),
+        seconds_per_item: w.items.map(|n| spread.median / (n * batch) as f64),
         gflops,
-        plan_gflops: 1e-9 * t.flops as f64 / spread.median,
+        plan_gflops: 1e-9 * plan_flops as f64 / spread.median,
         ceiling_gflops,
         share: ceiling_gflops.map(|most| gflops / most),
         launches: 2 * chunks + 1,
         barriers,
-        bytes: t.bytes(),
+        bytes,
         peak_memory,
         host_seconds: host_seconds(workload, device, batch)?,
         loss,
@@ -153,21 +167,25 @@ fn host_seconds(workload: &Workload, device: &Device, batch: usize) -> Result<Op
     let Device::Gpu(gpu) = device else { return Ok(None) };
     let w = workload.open()?;
     let mut exec = GpuExec::new(gpu.clone(), w.network.table.clone(), &optim::STEP)?;
-    let id = exec.prepare(w.train_plan(device)?, batch.min(CHUNK_ROWS))?;
+    let plan = w.train_plan(device)?;
+    let rows = w.chunk(&plan, device, batch);
+    let id = exec.prepare(plan, rows)?;
     let spread = measure(0.1, 0.0, |_| exec.encode_only(id, batch, ENCODED))?;
     Ok(Some(spread.median / ENCODED as f64))
 }
 
 /// Columns of [`cells`].
-pub const HEADER: [&str; 15] = [
+pub const HEADER: [&str; 17] = [
     "workload",
     "blocks",
     "width",
     "batch",
+    "items",
     "step (p10 - p90)",
     "in rows",
     "steps/s",
     "rows/s",
+    "an item",
     "GFLOP/s",
     "of ceiling",
     "launches",
@@ -185,15 +203,17 @@ pub fn cells(r: &Row) -> Vec<String> {
         r.blocks.to_string(),
         widths.join("x"),
         whole(r.batch),
+        r.items.map_or("-".into(), whole),
         r.seconds.text(),
         percent(r.rows_share),
         significant(r.steps_per_second),
         significant(r.rows_per_second),
+        r.seconds_per_item.map_or("-".into(), |s| format!("{} us", significant(1e6 * s))),
         significant(r.gflops),
         r.share.map_or("-".into(), percent),
         r.launches.to_string(),
         r.barriers.to_string(),
-        bytes(r.bytes),
+        if r.bytes > 0 { bytes(r.bytes) } else { "-".into() },
         r.peak_memory.map_or("-".into(), bytes),
         r.host_seconds.map_or("-".into(), |s| format!("{} us", significant(1e6 * s))),
     ]
@@ -223,9 +243,21 @@ mod tests {
     }
 
     #[test]
+    fn a_step_on_sets_is_measured_for_each_item() {
+        let w = Workload::find("wd").unwrap().resized(Some(1), Some(4)).unwrap().sized(20).unwrap();
+        let r = measure_step(&w, &Device::Cpu, 8, 0.0, &mut || ()).unwrap();
+        assert_eq!((r.items, r.batch, r.bytes), (Some(20), 8, 0));
+        let each = r.seconds_per_item.unwrap();
+        assert!((each * 160.0 / r.seconds.median - 1.0).abs() < 1e-9);
+        assert!(r.loss.is_finite() && r.gflops > 0.0 && r.rows_share > 0.0);
+        assert_eq!(cells(&r).len(), HEADER.len());
+    }
+
+    #[test]
     fn a_batch_beyond_the_chunk_has_more_launches() {
         let w = Workload::find("w").unwrap().resized(Some(1), Some(4)).unwrap();
-        let r = measure_step(&w, &Device::Cpu, CHUNK_ROWS + 1, 0.0, &mut || ()).unwrap();
+        let r =
+            measure_step(&w, &Device::Cpu, super::super::workload::CHUNK_ROWS + 1, 0.0, &mut || ()).unwrap();
         assert_eq!(r.launches, 5);
     }
 }

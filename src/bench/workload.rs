@@ -1,4 +1,4 @@
-//! What is measured: the reference workloads W and Ws, or any model.
+//! What is measured: the reference workloads W, Ws and Wd, or any model.
 //!
 //! W is what a hand-written JAX program of the same size trains (`benches/peers/jax_scan.py`): two-moons simulated inside the
 //! step, 6 two-way affine blocks with conditioners of 2 x 128 silu, no dropout, clip 1.5, Adam; 207,384 parameters. Ws is the
@@ -8,8 +8,9 @@
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
 use crate::flow::TransformKind;
-use crate::model::definition::{Bad, STANDARDISE_STEP, standardised};
+use crate::model::definition::{Bad, STANDARDISE_STEP};
 use crate::model::network::{Network, Rows};
+use crate::model::ragged::{row_floats, standardised};
 use crate::model::{Config, Model};
 use crate::optim;
 use crate::runtime::Device;
@@ -17,13 +18,16 @@ use crate::runtime::exec::{Executor, PlanId, Snapshot};
 use crate::runtime::params::Param;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::StepArgs;
+use crate::train::items::rows_at_a_time;
+
+use super::sets;
 
 /// Rows whose slots are held at a time in training; larger batches go in chunks, as in `couplet train`.
 pub const CHUNK_ROWS: usize = 1024;
 /// Simulations that standardise, as in `couplet train`.
 const STANDARDISE: usize = 10_000;
-/// Pairs that ActNorm starts from.
-const HELD_OUT: usize = 2_048;
+/// Pairs that ActNorm starts from, and data sets of many items that standardise.
+const HELD_OUT: [usize; 2] = [2_048, 256];
 
 const W: &str = r#"
 simulator.builtin = "two-moons"
@@ -50,14 +54,17 @@ steps = 1000000
 /// A model to measure.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// `w`, `ws`, or the name or path of a model.
+    /// `w`, `ws`, `wd`, `wd-SUMMARY`, or the name or path of a model.
     pub name: String,
+    /// Items of each data set; none for vectors.
+    pub items: Option<usize>,
     /// The resolved model file.
     pub config: Config,
 }
 
 impl Workload {
-    /// The workload of this name: `w`, `ws`, a built-in model, or the path of a model file.
+    /// The workload of this name: `w`, `ws`, `wd` (or `wd-lstm`, with any summary network), a built-in model, or the path of a
+    /// model file.
     ///
     /// # Errors
     /// [`Error::Config`] where there is no such model, or it has no simulator.
@@ -65,10 +72,34 @@ impl Workload {
         let mut config = match name.to_lowercase().as_str() {
             "w" => Config::from_toml(W, "workload w")?,
             "ws" => Config::from_toml(&W.replace("\"affine\"", "\"spline\""), "workload ws")?,
-            _ => Config::find(name)?,
+            lower => match lower.strip_prefix("wd") {
+                Some("") => Config::from_toml(&sets::model_file("deep-set"), "workload wd")?,
+                Some(kind) if kind.starts_with('-') => {
+                    Config::from_toml(&sets::model_file(&kind[1..]), name)?
+                }
+                _ => Config::find(name)?,
+            },
         };
         config.settle();
-        Ok(Self { name: name.into(), config })
+        let items = (config.simulator.custom.as_deref() == Some(sets::NAME)).then_some(sets::ITEMS);
+        Ok(Self { name: name.into(), items, config })
+    }
+
+    /// The same on data sets of so many items each.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there are none, or the simulator does not make so many.
+    pub fn sized(&self, items: usize) -> Result<Self> {
+        let mut config = self.config.clone();
+        if self.items.is_none() || config.simulator.builtin.is_some() {
+            if Model::from_config(config.clone())?.shape()?.is_vector() {
+                let problem = format!("expected a model whose data sets have items, found `{}`", self.name);
+                return Err(Error::config("items", problem, "Leave --items out"));
+            }
+            config.data.size = vec![items];
+            config = config.checked("the command line")?;
+        }
+        Ok(Self { name: self.name.clone(), items: Some(items), config })
     }
 
     /// The same with so many blocks, and conditioners whose hidden layers all have this width.
@@ -83,28 +114,48 @@ impl Workload {
         if let Some(width) = width {
             config.flow.hidden.iter_mut().for_each(|w| *w = width);
         }
-        Ok(Self { name: self.name.clone(), config: config.checked("the command line")? })
+        Ok(Self { name: self.name.clone(), items: self.items, config: config.checked("the command line")? })
     }
 
     /// Everything that is ready before the first step: moments, network, first weights.
     ///
     /// # Errors
-    /// As [`Model::from_config`] and [`Model::simulator`]; a model whose data sets have items.
+    /// As [`Model::from_config`] and [`Model::simulator`]; data sets of many items whose number nobody said.
     pub fn open(&self) -> Result<Opened> {
+        let mut model = Model::from_config(self.config.clone())?;
+        if let (Some(items), true) = (self.items, self.config.simulator.custom.is_some()) {
+            let kind = self.config.summary.kind.map_or("", |kind| kind.name());
+            model = model.with_simulator(sets::simulator(kind, items))?;
+        }
+        let (d, seed, shape) = (model.theta_dim(), model.config.train.seed, model.shape()?);
+        if !shape.is_vector() && self.items.is_none() {
+            let problem =
+                format!("expected the number of items, found `{}`, whose data sets vary", self.name);
+            return Err(Error::config("workload", problem, "Give it with --items"));
+        }
+        let vector = shape.is_vector();
+        let simulations = if vector { STANDARDISE } else { HELD_OUT[1] };
+        let pairs = model.simulate(seed, STANDARDISE_STEP, simulations)?;
+        let standardiser = model.standardiser(&pairs)?;
+        let network = model.network(standardiser.clone())?;
+        let (rows, _) = standardised(network.host(), &shape, &pairs, Bad::LeftOut);
+        let held_out = HELD_OUT[usize::from(!vector)] * row_floats(&shape, d);
+        let start = network.initial(seed, &rows[..held_out.min(rows.len())])?;
+        Ok(Opened { model, standardiser, network, start, items: self.items })
+    }
+
+    /// The same, where only vectors can be measured.
+    ///
+    /// # Errors
+    /// As [`Workload::open`]; a model whose data sets have items.
+    pub fn open_vectors(&self) -> Result<Opened> {
         let model = Model::from_config(self.config.clone())?;
-        if !model.shape()?.is_vector() {
+        if self.items.is_some() || !model.shape()?.is_vector() {
             let problem =
                 format!("expected a model of vectors, found `{}`, whose data sets have items", self.name);
-            return Err(Error::config("workload", problem, "Its speed is what `couplet train` shows"));
+            return Err(Error::config("workload", problem, "`couplet bench step` measures it"));
         }
-        let (d, c, seed) = (model.theta_dim(), model.x_dim()?, model.config.train.seed);
-        let pairs = model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?;
-        let standardiser = model.standardiser(&pairs)?;
-        let host = model.host(standardiser.clone());
-        let network = Network::new(&model.flow_shape()?, host.clone(), seed);
-        let (rows, _) = standardised(&host, &pairs, d, c, Bad::LeftOut);
-        let start = network.initial(seed, &rows[..(HELD_OUT * (d + c)).min(rows.len())])?;
-        Ok(Opened { model, standardiser, network, start })
+        self.open()
     }
 }
 
@@ -118,6 +169,8 @@ pub struct Opened {
     pub network: Network,
     /// First weights.
     pub start: Snapshot,
+    /// Items of each data set; none for vectors.
+    pub items: Option<usize>,
 }
 
 impl Opened {
@@ -145,11 +198,15 @@ impl Opened {
     /// [`Error::Config`] where the simulator cannot run on this device.
     pub fn train_plan(&self, device: &Device) -> Result<Plan> {
         let simulator = self.model.simulator()?;
-        if !device.is_cpu() && simulator.wgsl().is_none() {
+        let text = if self.items.is_some() { simulator.wgsl_items() } else { simulator.wgsl() };
+        if !device.is_cpu() && text.is_none() {
             let problem = format!("expected a simulator that runs on a GPU, found `{}`", simulator.name());
             return Err(Error::config("model", problem, "Measure it with --device cpu"));
         }
-        Ok(self.network.train_plan(Rows::Online))
+        Ok(match (&self.network.summary, self.items) {
+            (Some(summary), Some(items)) => self.network.items_plan(summary, Rows::Online, items),
+            _ => self.network.train_plan(Rows::Online),
+        })
     }
     /// An executor with the first weights.
     ///
@@ -160,13 +217,22 @@ impl Opened {
         exec.restore(&self.start)?;
         Ok(exec)
     }
+    /// Rows of a plan that are computed at a time.
+    pub fn chunk(&self, plan: &Plan, device: &Device, batch: usize) -> usize {
+        match self.items {
+            Some(_) => rows_at_a_time(plan, device.is_cpu(), batch),
+            None => batch.min(CHUNK_ROWS),
+        }
+    }
     /// An executor that is ready to train in batches of `batch` rows, and its plan.
     ///
     /// # Errors
     /// As [`Opened::train_plan`] and [`Opened::executor`].
     pub fn trainer(&self, device: &Device, batch: usize) -> Result<(Box<dyn Executor>, PlanId)> {
         let mut exec = self.executor(device)?;
-        let plan = exec.prepare(self.train_plan(device)?, batch.min(CHUNK_ROWS))?;
+        let plan = self.train_plan(device)?;
+        let rows = self.chunk(&plan, device, batch);
+        let plan = exec.prepare(plan, rows)?;
         Ok((exec, plan))
     }
     /// Hyper-parameters of its steps, with a schedule too long to end.
@@ -216,10 +282,28 @@ mod tests {
     }
 
     #[test]
+    fn wd_has_the_size_of_its_peer_and_any_number_of_items() {
+        let wd = Workload::find("wd").unwrap();
+        // what benches/peers/jax_deepset.py prints, and padding: mean and largest of 2 columns stand in 8, before a layer of 64
+        let peer = 302_504;
+        assert_eq!((wd.items, wd.open().unwrap().parameters()), (Some(256), peer + (8 - 4) * 64));
+        let small = wd.sized(3).unwrap().open().unwrap();
+        assert_eq!((small.items, small.model.x_dim().unwrap()), (Some(3), 6));
+        assert!(Workload::find("wd-lstm").unwrap().sized(5).unwrap().open().is_ok());
+        let ricker = Workload::find("ricker").unwrap();
+        assert!(ricker.open().err().unwrap().to_string().contains("--items"));
+        assert_eq!(ricker.sized(120).unwrap().open().unwrap().model.x_dim().unwrap(), 120);
+    }
+
+    #[test]
     fn what_cannot_be_measured_is_refused() {
         assert!(Workload::find("two-mons").unwrap_err().to_string().contains("two-moons"));
         let w = Workload::find("w").unwrap();
         assert!(w.resized(Some(65), None).unwrap_err().to_string().contains("flow.blocks"));
         assert!(w.resized(None, Some(3)).unwrap_err().to_string().contains("flow.hidden"));
+        assert!(w.sized(3).unwrap_err().to_string().contains("items"));
+        assert!(Workload::find("wd-lstn").is_err());
+        assert!(Workload::find("ricker").unwrap().sized(9).is_err());
+        assert!(Workload::find("wd").unwrap().open_vectors().is_err());
     }
 }

@@ -37,7 +37,7 @@ enum Which {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
-    let w = Workload::find(&args.model)?.open()?;
+    let w = Workload::find(&args.model)?.open_vectors()?;
     let network = &w.network;
     // What only the host can simulate comes to the device as a table.
     let on_device = w.model.simulator()?.wgsl().is_some();

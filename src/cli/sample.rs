@@ -21,9 +21,10 @@ use crate::diag::check_words::aligned;
 use crate::diag::conformal::Conformal;
 use crate::diag::contraction::mean_sd;
 use crate::diag::coverage::central;
-use crate::diag::examine::{prior_draws, replicates};
+use crate::diag::examine::prior_draws;
 use crate::diag::local::local;
 use crate::diag::predictive::predictive_p;
+use crate::diag::replicates::{compared, replicates};
 use crate::infer::Posterior;
 use crate::infer::ood::Familiarity;
 use crate::report::page::Page;
@@ -208,7 +209,7 @@ fn log_density(posterior: &Posterior, draws: &Draws, x: &[f32]) -> Result<Vec<f3
 /// The draws with what ArviZ wants beside them.
 fn bundle<'a>(posterior: &Posterior, draws: &'a Draws, x: &'a [f32], seed: u64) -> Result<Bundle<'a>> {
     let model = posterior.model();
-    let replicates = replicates(model, draws, draws.sets, seed)?;
+    let replicates = replicates(model, draws, x, draws.sets, seed)?;
     // A failed simulation leaves one set shorter, and an array cannot be ragged.
     let shortest = replicates.iter().map(Vec::len).min().unwrap_or(0);
     let predictive = replicates.iter().flat_map(|r| &r[..shortest]).copied().collect();
@@ -236,16 +237,13 @@ fn page(
     scores: Option<&[Familiarity]>,
 ) -> Result<Page> {
     let model = posterior.model();
-    let c = x.len() / draws.sets;
-    let replicates = replicates(model, draws, REPLICATED, args.seed)?;
-    let predictive_p: Vec<f64> =
-        replicates.iter().zip(x.chunks_exact(c)).map(|(r, x)| predictive_p(x, r)).collect();
+    let compared = compared(model, draws, x, REPLICATED, args.seed)?;
+    let predictive_p: Vec<f64> = compared.iter().map(|c| predictive_p(&c.observed, &c.replicates)).collect();
     Ok(sample_page(&Observed {
         run: &RunFacts::read(&args.run),
         draws,
         prior: &prior_draws(&model.prior, args.seed),
-        x,
-        replicates: &replicates,
+        compared: &compared,
         predictive_p: &predictive_p,
         certificate,
         familiarity: posterior.reference().zip(scores),

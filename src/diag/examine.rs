@@ -5,28 +5,25 @@ use super::contraction::mean_sd;
 use super::coverage::hpd_ranks;
 use super::information::{Information, information};
 use super::predictive::predictive_rank;
+use super::replicates::{Replicates, seen, sound};
 use super::stream::{Kept, Stream};
-use crate::data::draws::Draws;
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
 use crate::model::Model;
 use crate::model::definition::CHECK_STEP;
 use crate::rng::{Rng, streams};
-use crate::sim::Prior;
+use crate::sim::{DataShape, Prior};
 
-/// Step numbers of fresh replicates and of the posterior's; training and the check's own simulations use others.
-const FRESH_STEP: u32 = u32::MAX - 30;
-const REPLICATE_STEP: u32 = u32::MAX - 31;
 /// Draws held at a time, in values: a block of data sets fits the cache's neighbourhood and 8 MiB.
 const BLOCK_VALUES: usize = 1 << 21;
 /// Draws of a data set whose densities are computed, and whose data are simulated.
 const DENSITIES: usize = 100;
 const REPLICATES: usize = 40;
+/// Replicates of data sets of many items, which are dear.
+const ITEM_REPLICATES: usize = 20;
 /// Data sets whose draws are kept for figures, and draws of each.
 const SHOWN: usize = 3;
 const SHOWN_DRAWS: usize = 4000;
-/// Replicates of an observed data set.
-const OBSERVED_REPLICATES: usize = 200;
 /// Prior draws for spreads and figures.
 const PRIOR: u32 = 10_000;
 
@@ -48,9 +45,9 @@ pub struct Shown {
     pub truth: Vec<f32>,
     /// Posterior draws, `(n, D)`.
     pub draws: Vec<f32>,
-    /// Its data, `(C)`.
+    /// Its data, `(V)`: the values of a vector, or statistics of standardised items.
     pub x: Vec<f32>,
-    /// Data simulated from the posterior, `(m, C)`.
+    /// The same of data simulated from the posterior, `(m, V)`.
     pub replicates: Vec<f32>,
 }
 
@@ -86,8 +83,9 @@ pub struct Examination {
 pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Examination> {
     let (d, c) = (model.theta_dim(), model.x_dim()?);
     let pairs = model.simulate(size.seed, CHECK_STEP, size.sets)?;
-    let vector = model.shape()?.is_vector();
-    let (theta, x) = finite(&pairs.theta, &pairs.x, d, c, vector);
+    let shape = model.shape()?;
+    let vector = shape.is_vector();
+    let (theta, x) = finite(&pairs.theta, &pairs.x, d, c, &shape);
     let sets = theta.len() / d;
     if sets == 0 {
         return Err(Error::config(
@@ -98,6 +96,8 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
     }
     let summaries = posterior.summary(&x)?;
     let width = summaries.len() / sets;
+    let seen = if vector { summaries.clone() } else { seen(posterior, &shape, &x)? };
+    let most = if vector { REPLICATES } else { ITEM_REPLICATES };
     let prior = prior_draws(&model.prior, size.seed);
     let prior_sd: Vec<f64> = (0..d)
         .map(|p| mean_sd(&prior.iter().skip(p).step_by(d).map(|v| f64::from(*v)).collect::<Vec<_>>()).1)
@@ -128,24 +128,20 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
                 None => hpd = None,
             }
         }
-        let n = REPLICATES.min(size.draws);
-        let again = |theta: &[f32], n| {
-            vector.then(|| Replicates::new(posterior, model, theta, n, first, size.seed)).transpose()
-        };
+        let n = most.min(size.draws);
+        let again = |theta: &[f32], n| Replicates::new(posterior, model, (own_x, first), theta, n, size.seed);
         let simulated = again(&sets_of(n), n)?;
         let fresh = again(&theta[first * d..(first + count) * d], 1)?;
         for set in 0..count {
-            if let (Some(own), Some(new)) = (&simulated, &fresh) {
-                let observed = &summaries[(first + set) * width..][..width];
-                let (own, new) = (own.summaries_of(set), new.summaries_of(set));
-                predictive.push(predictive_rank(observed, new, own, first + set, size.seed));
-            }
+            let observed = &seen[(first + set) * (seen.len() / sets)..][..seen.len() / sets];
+            let (own, new) = (simulated.seen_of(set), fresh.seen_of(set));
+            predictive.push(predictive_rank(observed, new, own, first + set, size.seed));
             if shown.len() < SHOWN {
                 shown.push(Shown {
                     truth: theta[(first + set) * d..][..d].to_vec(),
                     draws: draws[set * size.draws * d..][..size.draws.min(SHOWN_DRAWS) * d].to_vec(),
-                    x: own_x[set * c..][..c].to_vec(),
-                    replicates: simulated.as_ref().map_or(vec![], |r| r.data_of(set).to_vec()),
+                    x: if vector { own_x[set * c..][..c].to_vec() } else { observed.to_vec() },
+                    replicates: simulated.shown_of(set).to_vec(),
                 });
             }
         }
@@ -154,7 +150,7 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
     let evidence = Evidence {
         summaries: Some(Summaries { values: &summaries, width }),
         hpd: hpd.filter(|ranks| ranks.len() == sets).map(|ranks| (ranks, densities)),
-        predictive: vector.then(|| (predictive, REPLICATES.min(size.draws))),
+        predictive: Some((predictive, most.min(size.draws))),
         information,
     };
     let (report, kept) = judge(model.parameter_names(), &prior_sd, stream, evidence)?;
@@ -171,27 +167,11 @@ pub fn prior_draws(prior: &Prior, seed: u64) -> Vec<f32> {
     draws
 }
 
-/// Data simulated from posterior draws of the first `sets` data sets, `(m, C)` each, m at most 200; empty without a
-/// simulator. Simulations that are not finite are left out.
-pub fn replicates(model: &Model, draws: &Draws, sets: usize, seed: u64) -> Result<Vec<Vec<f32>>> {
-    let vector = model.shape()?.is_vector();
-    // Replicates of the largest size say nothing about data sets of other sizes.
-    let Some(simulator) = model.simulator.as_ref().filter(|_| vector) else { return Ok(vec![]) };
-    let (d, c) = simulator.dims();
-    let of = |set: usize| {
-        let theta = &draws.set(set)[..draws.n.min(OBSERVED_REPLICATES) * d];
-        let mut x = vec![0.0; theta.len() / d * c];
-        simulator.simulate(seed, REPLICATE_STEP, (set * OBSERVED_REPLICATES) as u32, theta, &mut x);
-        finite(theta, &x, d, c, vector).1
-    };
-    Ok((0..draws.sets.min(sets)).map(of).collect())
-}
-
 /// The rows whose data are finite; NaN only ends a data set of many items.
-fn finite(theta: &[f32], x: &[f32], d: usize, c: usize, vector: bool) -> (Vec<f32>, Vec<f32>) {
+fn finite(theta: &[f32], x: &[f32], d: usize, c: usize, shape: &DataShape) -> (Vec<f32>, Vec<f32>) {
     let (mut kept_theta, mut kept_x) = (Vec::new(), Vec::new());
     for (theta, x) in theta.chunks_exact(d).zip(x.chunks_exact(c)) {
-        if x.iter().all(|v| v.is_finite() || (!vector && v.is_nan())) {
+        if sound(shape, x) {
             kept_theta.extend_from_slice(theta);
             kept_x.extend_from_slice(x);
         }
@@ -227,59 +207,12 @@ fn own_information(
     Ok(log_prior.iter().all(|p| p.is_finite()).then(|| information(log_q, &other, &log_prior)))
 }
 
-/// Data simulated from parameters of several data sets, and their summaries.
-struct Replicates {
-    x: Vec<f32>,
-    summaries: Vec<f32>,
-    per_set: usize,
-    sets: usize,
-}
-
-impl Replicates {
-    /// `per_set` parameter vectors for each data set, the first of which is number `first`.
-    fn new(
-        posterior: &Posterior,
-        model: &Model,
-        theta: &[f32],
-        per_set: usize,
-        first: usize,
-        seed: u64,
-    ) -> Result<Self> {
-        let (d, c) = (model.theta_dim(), model.x_dim()?);
-        let rows = theta.len() / d;
-        let mut x = vec![0.0; rows * c];
-        let step = if per_set == 1 { FRESH_STEP } else { REPLICATE_STEP };
-        model.simulator()?.simulate(seed, step, (first * per_set) as u32, theta, &mut x);
-        // A simulation that failed is far from everything: zeros keep the network quiet, its summary is replaced.
-        let failed: Vec<bool> = x.chunks_exact(c).map(|row| !row.iter().all(|v| v.is_finite())).collect();
-        let mut sound = x.clone();
-        for (row, _) in sound.chunks_exact_mut(c).zip(&failed).filter(|(_, failed)| **failed) {
-            row.fill(0.0);
-        }
-        let mut summaries = posterior.summary(&sound)?;
-        let width = summaries.len() / rows;
-        for (row, _) in summaries.chunks_exact_mut(width).zip(&failed).filter(|(_, failed)| **failed) {
-            row.fill(1e6);
-        }
-        Ok(Self { x, summaries, per_set, sets: rows / per_set })
-    }
-
-    fn summaries_of(&self, set: usize) -> &[f32] {
-        let size = self.summaries.len() / self.sets;
-        &self.summaries[set * size..][..size]
-    }
-
-    fn data_of(&self, set: usize) -> &[f32] {
-        let size = self.per_set * (self.x.len() / (self.sets * self.per_set));
-        &self.x[set * size..][..size]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn rows_with_a_nan_are_left_out_with_their_parameters() {
-        let (theta, x) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, true);
+        let shape = crate::sim::DataShape::Vector { features: 2 };
+        let (theta, x) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, &shape);
         assert_eq!((theta, x), (vec![1.0, 3.0], vec![1.0, 1.0, 3.0, 3.0]));
     }
 }

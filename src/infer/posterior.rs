@@ -182,6 +182,18 @@ impl Posterior {
         Ok((out, sets))
     }
 
+    /// Values of items `(n, F)` after the data transform and standardisation; NaN stays.
+    pub fn standardised_items(&self, x: &[f32], features: usize) -> Vec<f32> {
+        let mut out = vec![0.0; x.len()];
+        for (item, to) in x.chunks_exact(features).zip(out.chunks_exact_mut(features)) {
+            self.standardiser.standardise_x(item, to);
+            for (to, v) in to.iter_mut().zip(item).filter(|(_, v)| v.is_nan()) {
+                *to = *v;
+            }
+        }
+        out
+    }
+
     /// `n` draws of theta for each data set: `x (sets, C)`, or `(sets, most items, F)` with missing values NaN, to `(sets, n, D)`. Every draw lies inside the prior's support.
     /// Draw j of set i depends on (seed, i, j), the weights and the data set alone.
     pub fn sample(&self, x: &[f32], n: usize, seed: u64) -> Result<Vec<f32>> {

@@ -13,5 +13,6 @@ pub mod rank_plot;
 pub mod recovery_plot;
 pub mod run_facts;
 pub mod sample_page;
+pub mod size_plot;
 pub mod svg;
 pub mod theme;

@@ -93,7 +93,7 @@ pub fn z_contraction(name: &str, contraction: &[f64], z: &[f64]) -> String {
     svg.finish()
 }
 
-/// Data `(C)` against data simulated from the posterior `(m, C)`: medians, 50 and 90 % intervals, in sds about the
+/// Values or statistics of data `(C)` against those of data simulated from the posterior `(m, C)`: medians, 50 and 90 % intervals, in sds about the
 /// median. At most 40 values, evenly spaced where there are more.
 pub fn predictive(name: &str, observed: &[f32], replicates: &[f32]) -> String {
     let width = observed.len();
@@ -131,7 +131,7 @@ pub fn predictive(name: &str, observed: &[f32], replicates: &[f32]) -> String {
         let chosen = rows.iter().filter(|(_, e, v)| (e[0] <= *v && *v <= e[3]) == inside && !v.is_nan());
         svg.dots(chosen.map(|(j, _, v)| (x.at(*j as f64 + 1.0), y.at(v.clamp(-4.0, 4.0)))), colour, 5.0);
     }
-    frame(&mut svg, x, y, "value of the data set", "sds of the replicates");
+    frame(&mut svg, x, y, "value, or statistic of the items", "sds of the replicates");
     svg.finish()
 }
 

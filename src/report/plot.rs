@@ -3,3 +3,4 @@ pub use super::loss_plot::loss_plot;
 pub use super::pair_plot::pair_plot;
 pub use super::rank_plot::rank_histograms;
 pub use super::recovery_plot::{Estimates, recovery_plot};
+pub use super::size_plot::{SizeCurve, size_plot};

@@ -7,6 +7,7 @@ use crate::data::draws::Draws;
 use crate::data::summary::summarize;
 use crate::diag::certificate::Certificate;
 use crate::diag::check::Verdict;
+use crate::diag::replicates::Compared;
 use crate::infer::ood::{Familiarity, OUTSIDE, Reference};
 
 /// Data sets that get pictures, and rows in the table.
@@ -23,10 +24,8 @@ pub struct Observed<'a> {
     pub draws: &'a Draws,
     /// Prior draws, `(n, D)`.
     pub prior: &'a [f32],
-    /// Observed data, `(sets, C)`.
-    pub x: &'a [f32],
-    /// Data simulated from the posterior of the first data sets, `(m, C)` each; none without a simulator.
-    pub replicates: &'a [Vec<f32>],
+    /// The first data sets beside data simulated from their posterior; none without a simulator.
+    pub compared: &'a [Compared],
     /// P-values of the predictive check, as many.
     pub predictive_p: &'a [f64],
     /// The last check.
@@ -63,16 +62,15 @@ pub fn sample_page(o: &Observed<'_>) -> Page {
         ));
     }
     let names = &o.draws.names;
-    let c = o.x.len() / o.draws.sets.max(1);
     let pairs = (0..o.draws.sets.min(SHOWN)).map(|set| {
         let draws = o.draws.set(set);
         let draws = &draws[..draws.len().min(PAIR_DRAWS * names.len())];
         let prior = &o.prior[..o.prior.len().min(PAIR_DRAWS / 2 * names.len())];
         Figure::new(&format!("pairs-{set}"), pair_plot(draws, names, None, Some(prior)))
     });
-    let predictive = o.replicates.iter().enumerate().map(|(set, replicates)| {
+    let predictive = o.compared.iter().enumerate().map(|(set, compared)| {
         let name = format!("data set {set}, p = {:.2}", o.predictive_p.get(set).copied().unwrap_or(f64::NAN));
-        let svg = panels::predictive(&name, &o.x[set * c..][..c], replicates);
+        let svg = panels::predictive(&name, &compared.observed, &compared.replicates);
         Figure::new(&format!("predictive-{set}"), svg)
     });
     let familiar = o.familiarity.map(|(reference, scores)| {

@@ -5,6 +5,7 @@ use crate::model::definition::{Bad, Pairs};
 use crate::model::network::{Network, Rows};
 use crate::model::ragged::{simulate, simulate_step, standardised};
 use crate::runtime::exec::{Executor, PlanId};
+use crate::runtime::plan::Plan;
 use crate::runtime::state::StepArgs;
 use crate::sim::{DataShape, Simulator};
 use crate::summary::Summary;
@@ -48,6 +49,15 @@ impl Growth {
     }
 }
 
+/// Rows of a plan for which memory is held; larger batches go in chunks.
+pub(crate) fn rows_at_a_time(plan: &Plan, on_host: bool, batch: usize) -> usize {
+    let (bytes, most) = match on_host {
+        true => (plan.row_bytes() - plan.section_quads() as usize * 16, HOST_BYTES),
+        false => (plan.row_bytes(), CHUNK_BYTES),
+    };
+    (most / bytes.max(1)).clamp(1, CHUNK_ROWS).min(batch)
+}
+
 impl ItemPlans {
     /// Prepares a plan for each bucket; `table`: the fixed rows of offline training.
     pub fn open(
@@ -64,11 +74,7 @@ impl ItemPlans {
         let mut plans = vec![];
         for &items in &buckets {
             let plan = network.items_plan(summary, source, items);
-            let (bytes, most) = match on_host {
-                true => (plan.row_bytes() - plan.section_quads() as usize * 16, HOST_BYTES),
-                false => (plan.row_bytes(), CHUNK_BYTES),
-            };
-            let rows = (most / bytes.max(1)).clamp(1, CHUNK_ROWS).min(batch);
+            let rows = rows_at_a_time(&plan, on_host, batch);
             plans.push(exec.prepare(plan, rows)?);
         }
         let mut s = Self { shape, buckets, plans, sizes: vec![], pool: vec![], rounds: 0 };

@@ -1,6 +1,6 @@
 //! Training: online or on a fixed table, with schedules, validation, checkpoints and exact resume.
 pub mod checkpoint;
-mod items;
+pub(crate) mod items;
 pub mod offline;
 pub mod run;
 mod session;

@@ -28,6 +28,11 @@ pub(super) const CHUNK_ROWS: usize = 1024;
 const STANDARDISE: usize = 10_000;
 /// Pairs that ActNorm starts from, and that online training validates on.
 const HELD_OUT: usize = 2_048;
+/// Values that standardise data sets of many items: their moments are known to a thousandth long before there are
+/// `HELD_OUT` data sets, and some simulators take a minute for those. [`FEWEST`] data sets there are anyhow.
+const STANDARDISE_VALUES: usize = 1 << 20;
+/// What parameters and summaries need.
+const FEWEST: usize = 768;
 /// Steps whose batches are simulated on the host at a time.
 const STREAM_STEPS: usize = 64;
 /// Most steps of warm-up offline.
@@ -85,7 +90,12 @@ impl<'a> Session<'a> {
         let fitted_on = match &table {
             Some(pairs) => pairs.clone(),
             None if shape.is_vector() => model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?,
-            None => model.simulate(seed, STANDARDISE_STEP, HELD_OUT)?,
+            None => {
+                let (least, most) = shape.items();
+                let values = (least + most) / 2 * shape.features();
+                let n = (STANDARDISE_VALUES / values.max(1)).clamp(FEWEST, HELD_OUT);
+                model.simulate(seed, STANDARDISE_STEP, n)?
+            }
         };
         let standardiser = model.standardiser(&fitted_on)?;
         // NaN ends a data set of many items.

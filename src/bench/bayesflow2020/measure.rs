@@ -1,6 +1,8 @@
 //! One number with its uncertainty and what it is compared to.
 use serde::Serialize;
 
+use crate::report::size_plot::SizeCurve;
+
 /// A measured number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measure {
@@ -76,6 +78,26 @@ impl Measure {
     }
 }
 
+/// Numbers that were measured at several sizes, in their order: NRMSE with the published curve, posterior sd with what it should
+/// fall as.
+pub fn curves(measures: &[Measure]) -> Vec<SizeCurve> {
+    let mut curves: Vec<SizeCurve> = vec![];
+    for kind in ["NRMSE", "mean posterior sd"] {
+        for m in measures.iter().filter(|m| m.what.starts_with(kind)) {
+            let Some(items) = m.items else { continue };
+            let at = curves.iter().position(|c| c.name == m.what).unwrap_or_else(|| {
+                let root = kind != "NRMSE";
+                curves.push(SizeCurve { name: m.what.clone(), root, ..SizeCurve::default() });
+                curves.len() - 1
+            });
+            curves[at].ours.push((items, m.value, m.sd));
+            curves[at].published.extend(m.published.map(|v| (items, v)));
+        }
+    }
+    curves.retain(|c| c.ours.len() > 1);
+    curves
+}
+
 /// The header over lines.
 pub fn header() -> String {
     format!(
@@ -87,6 +109,16 @@ pub fn header() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn curves_join_what_was_measured_at_several_sizes() {
+        let m = |what: &str, items, value| Measure::new(what, Some(items), value, 0.1).published(2.0 * value);
+        let all = [m("NRMSE r", 10, 1.0), m("R2 r", 10, 1.0), m("NRMSE r", 20, 0.5), m("NRMSE u", 10, 1.0)];
+        let found = curves(&all);
+        assert_eq!((found.len(), found[0].name.as_str(), found[0].root), (1, "NRMSE r", false));
+        assert_eq!(found[0].ours, [(10, 1.0, 0.1), (20, 0.5, 0.1)]);
+        assert_eq!(found[0].published, [(10, 2.0), (20, 1.0)]);
+    }
 
     #[test]
     fn nan_misses_and_both_ends_count() {

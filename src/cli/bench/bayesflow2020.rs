@@ -8,6 +8,7 @@ use crate::cli::progress::Display;
 use crate::cli::run::{Outcome, Result};
 use crate::data::atomic::write_atomic;
 use crate::model::Config;
+use crate::report::size_plot::size_plot;
 use crate::runtime::DeviceChoice;
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,9 @@ pub(in crate::cli) struct Args {
     /// Small networks, 3000 steps and 200 test sets: shows the effects in minutes
     #[arg(long)]
     quick: bool,
+    /// Evaluate the runs that are in the folder already
+    #[arg(long, conflicts_with_all = ["minutes", "quick"])]
+    trained: bool,
     /// Seed of training, test sets and draws
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,6 +48,7 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
         minutes: args.minutes,
         seed: args.seed,
         runs: args.output.clone(),
+        trained: args.trained,
         quick: args.quick,
     };
     let (mut missed, mut outcomes) = (0, vec![]);
@@ -62,6 +67,12 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
         for measure in &outcome.measures {
             writeln!(out, "{}", measure.line())?;
             missed += usize::from(measure.good() == Some(false));
+        }
+        let curves = bayesflow2020::measure::curves(&outcome.measures);
+        if !curves.is_empty() {
+            let file = args.output.join(format!("{name}-sizes.svg"));
+            write_atomic(&file, |w| w.write_all(size_plot(name, &curves).as_bytes()))?;
+            writeln!(out, "  curves over the size of the data in {}", file.display())?;
         }
         out.flush()?;
         outcomes.push(outcome);

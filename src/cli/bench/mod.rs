@@ -75,7 +75,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
 /// What to measure, and where.
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// w (affine), ws (spline), a built-in model, or the path of a model file; several separated by commas
+    /// w (affine), ws (spline), wd (sets; wd-KIND with another summary network), a built-in model, or the path of a model file;
+    /// several separated by commas
     #[arg(long, value_delimiter = ',', default_value = "w")]
     workload: Vec<String>,
     /// Coupling blocks instead of the model's; several separated by commas
@@ -84,6 +85,9 @@ struct Common {
     /// Width of the hidden layers instead of the model's; several separated by commas
     #[arg(long, value_parser = size, value_delimiter = ',')]
     width: Vec<usize>,
+    /// Items of each data set, for models whose data sets have items; several separated by commas
+    #[arg(long, value_parser = size, value_delimiter = ',')]
+    items: Vec<usize>,
     #[command(flatten)]
     how: How,
 }
@@ -114,7 +118,15 @@ impl Common {
             let workload = Workload::find(name)?;
             for blocks in every(&self.blocks) {
                 for width in every(&self.width) {
-                    all.push(workload.resized(blocks, width)?);
+                    let resized = workload.resized(blocks, width)?;
+                    match self.items.as_slice() {
+                        [] => all.push(resized),
+                        some => {
+                            for &items in some {
+                                all.push(resized.sized(items)?);
+                            }
+                        }
+                    }
                 }
             }
         }
