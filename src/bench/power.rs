@@ -2,6 +2,7 @@
 use rayon::prelude::*;
 
 use super::power_model::{Case, DIM, FAULTS, Fault, Known, shift, simulate};
+use crate::diag::c2st::c2st_mlp;
 use crate::diag::check::{Evidence, RankTest, Verdict, judge};
 use crate::diag::conditional::Summaries;
 use crate::diag::contraction::{mean_sd, z_scores};
@@ -33,7 +34,7 @@ pub const ACCUSED: f64 = 0.05;
 ///
 /// What is false here is not seen by design, and the table shows it: whatever looks at ranks alone takes the prior,
 /// and transposed axes, for a calibrated posterior.
-pub const DIAGNOSTICS: [(&str, [bool; 7]); 12] = [
+pub const DIAGNOSTICS: [(&str, [bool; 7]); 13] = [
     ("SBC, ECDF difference", [true, true, true, false, true, true, false]),
     ("SBC, chi-square of the histogram", [true, true, true, false, true, true, false]),
     ("central coverage", [true, true, false, false, true, true, false]),
@@ -46,6 +47,7 @@ pub const DIAGNOSTICS: [(&str, [bool; 7]); 12] = [
     ("posterior predictive", [true, true, false, true, false, true, true]),
     ("local, against a reference", [true, true, true, true, true, true, true]),
     ("MMD, against a reference", [false, false, false, true, true, false, true]),
+    ("C2ST, against a reference", [true, true, false, true, true, false, true]),
 ];
 
 /// Names of the rows: every diagnostic, then the verdict of `check`.
@@ -136,6 +138,11 @@ fn error_limit(sets: usize) -> f64 {
     errors[(errors.len() as f64 * (1.0 - LEVEL / DIM as f64)) as usize]
 }
 
+/// Accuracy of one in a hundred guessers (level [`LEVEL`]) on `n` points.
+fn guessing(n: usize) -> f64 {
+    0.5 - crate::diag::probability::normal_quantile(LEVEL) * 0.5 / (n as f64).sqrt()
+}
+
 /// Which rows accuse one case.
 fn accuse(fault: Fault, sets: usize, n: usize, seed: u64, error_limit: f64) -> Result<Vec<bool>> {
     let case = Case::new(fault, sets, n, seed);
@@ -210,6 +217,7 @@ fn accuse(fault: Fault, sets: usize, n: usize, seed: u64, error_limit: f64) -> R
         outside(&predictive, REPLICATES, LEVEL)?,
         local(&names, own, &reference)?.iter().any(|l| !(l.p >= share)),
         !(mmd_test(&reference, own, DIM, RELABELLED, seed)?.p > LEVEL),
+        !(c2st_mlp(&reference, own, DIM, seed)? < guessing(reference.len() / DIM + own.len() / DIM)),
         report.verdict == Verdict::Fail,
     ])
 }
@@ -221,12 +229,12 @@ mod tests {
     /// `couplet bench power` does a hundred seeds.
     #[test]
     fn every_diagnostic_catches_what_it_must_and_spares_the_right_posterior() {
-        let table = power(20, 300, 300, 1000).unwrap();
+        let table = power(10, 300, 300, 1000).unwrap();
         for (counts, (name, must)) in table.counts.iter().zip(rows()) {
-            // At a level of 1 %, three of twenty happen once in a thousand.
-            assert!(counts[0] <= 2, "{name} accuses the right posterior {} times of 20", counts[0]);
+            // At a level of 1 %, three of ten happen once in ten thousand.
+            assert!(counts[0] <= 2, "{name} accuses the right posterior {} times of 10", counts[0]);
             for ((must, count), (_, fault)) in must.iter().zip(&counts[1..]).zip(FAULTS) {
-                assert!(!must || *count >= 19, "{name} sees `{fault}` {count} times of 20");
+                assert!(!must || *count >= 9, "{name} sees `{fault}` {count} times of 10");
             }
         }
         assert_eq!(table.markdown().lines().count(), 4 + rows().count());
@@ -234,12 +242,12 @@ mod tests {
 
     #[test]
     fn a_diagnostic_that_is_blind_makes_the_table_bad() {
-        let mut table = Table { seeds: 100, sets: 300, draws: 300, counts: vec![[100; 8]; 13] };
+        let mut table = Table { seeds: 100, sets: 300, draws: 300, counts: vec![[100; 8]; rows().count()] };
         table.counts.iter_mut().for_each(|row| row[0] = 5);
         assert!(table.good());
-        table.counts[12][4] = 94;
+        table.counts[13][4] = 94;
         assert!(!table.good() && table.markdown().contains('✗'));
-        table.counts[12][4] = 100;
+        table.counts[13][4] = 100;
         table.counts[0][0] = 6;
         assert!(!table.good());
     }

@@ -1,6 +1,6 @@
 //! `couplet sample`: posterior draws for observed data.
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -10,9 +10,11 @@ use super::run::{Outcome, Result};
 use crate::data::atomic::write_atomic;
 use crate::data::bundle::Bundle;
 use crate::data::draws::{Draws, Format};
+use crate::data::known::read_draws;
 use crate::data::observed::read_observed;
 use crate::data::observed_sets::read_sets;
 use crate::data::summary::{summarize, table};
+use crate::diag::c2st::c2st_mlp;
 use crate::diag::certificate::Certificate;
 use crate::diag::check::LEVELS;
 use crate::diag::check_words::aligned;
@@ -20,6 +22,7 @@ use crate::diag::conformal::Conformal;
 use crate::diag::contraction::mean_sd;
 use crate::diag::coverage::central;
 use crate::diag::examine::prior_draws;
+use crate::diag::local::local;
 use crate::diag::predictive::predictive_p;
 use crate::diag::replicates::{compared, replicates};
 use crate::infer::Posterior;
@@ -58,6 +61,9 @@ pub(super) struct Args {
     /// npz, csv or cmdstan [default: by the name of the output]
     #[arg(long, requires = "output")]
     format: Option<Format>,
+    /// Draws of the known posterior of the only data set, npz: how do ours differ?
+    #[arg(long, value_name = "FILE.npz")]
+    reference: Option<PathBuf>,
     /// Seed of the draws
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -104,6 +110,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         (None, true) => read_observed(&args.data, model.x_dim()?)?,
         (column, false) => read_sets(&args.data, &shape, column.as_deref())?,
     };
+    let known =
+        args.reference.as_ref().map(|path| read_known(path, names.len(), observed.sets)).transpose()?;
     let values = args.n.checked_mul(observed.sets).and_then(|v| v.checked_mul(names.len()));
     if values.is_none_or(|v| v > MAX_VALUES) {
         bail!(
@@ -113,7 +121,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         );
     }
     let values = posterior.sample(&observed.x, args.n, args.seed)?;
-    let draws = Draws::new(names, observed.sets, args.n, values)?;
+    let mut draws = Draws::new(names, observed.sets, args.n, values)?;
     write!(out, "{}", table(&summarize(&draws), SHOWN))?;
     match &certificate {
         Some(certificate) => writeln!(out, "{}", certificate.line())?,
@@ -128,6 +136,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     match &scores {
         Some(scores) => write!(out, "{}", familiar::table(scores))?,
         None => writeln!(out, "Training left no reference to tell unusual data by; let it run to its end")?,
+    }
+    if let Some(known) = &known {
+        write!(out, "{}", comparison(&draws.names, draws.set(0), known, args.seed)?)?;
+    }
+    if args.output.is_some() && format != Some(Format::Csv) {
+        draws.log_density = log_density(&posterior, &draws, &observed.x)?;
     }
     if let Some(path) = args.output.as_ref().filter(|_| zarr || format == Some(Format::Npz)) {
         let bundle = bundle(&posterior, &draws, &observed.x, args.seed)?;
@@ -164,25 +178,54 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The draws with what ArviZ wants beside them.
-fn bundle<'a>(posterior: &Posterior, draws: &'a Draws, x: &'a [f32], seed: u64) -> Result<Bundle<'a>> {
-    let model = posterior.model();
+/// Draws of the known posterior of the only data set.
+fn read_known(path: &Path, dim: usize, sets: usize) -> Result<Vec<f32>> {
+    if sets != 1 {
+        bail!(
+            "--reference is for one data set, and the observed data have {sets}. Give the one it belongs to"
+        );
+    }
+    let (known, found) = read_draws(path)?;
+    if found != dim {
+        bail!("{}: expected draws of {dim} parameters, found {found}", path.display());
+    }
+    Ok(known)
+}
+
+/// Log-density of each draw; nothing if some draw has none: on the very edge of its support, in f32.
+fn log_density(posterior: &Posterior, draws: &Draws, x: &[f32]) -> Result<Vec<f32>> {
     let c = x.len() / draws.sets;
-    let mut log_density = vec![];
+    let mut all = vec![];
     for (set, x) in x.chunks_exact(c).enumerate() {
-        // A draw on the very edge of its support, in f32, has no density there; then densities are left out.
         match posterior.log_prob(draws.set(set), &x.repeat(draws.n)) {
-            Ok(own) => log_density.extend(own),
-            Err(crate::error::Error::Input { .. }) => break,
+            Ok(own) => all.extend(own),
+            Err(crate::error::Error::Input { .. }) => return Ok(vec![]),
             Err(other) => return Err(other.into()),
         }
     }
-    log_density.truncate(if log_density.len() == draws.sets * draws.n { usize::MAX } else { 0 });
+    Ok(all)
+}
+
+/// The draws with what ArviZ wants beside them.
+fn bundle<'a>(posterior: &Posterior, draws: &'a Draws, x: &'a [f32], seed: u64) -> Result<Bundle<'a>> {
+    let model = posterior.model();
     let replicates = replicates(model, draws, x, draws.sets, seed)?;
     // A failed simulation leaves one set shorter, and an array cannot be ragged.
     let shortest = replicates.iter().map(Vec::len).min().unwrap_or(0);
     let predictive = replicates.iter().flat_map(|r| &r[..shortest]).copied().collect();
-    Ok(Bundle { draws, log_density, observed: x, predictive, prior: prior_draws(&model.prior, seed) })
+    Ok(Bundle { draws, observed: x, predictive, prior: prior_draws(&model.prior, seed) })
+}
+
+/// How the draws of the only data set differ from its known posterior.
+fn comparison(names: &[String], draws: &[f32], known: &[f32], seed: u64) -> Result<String> {
+    let mut rows =
+        vec![["against the reference", "shift / sd", "sd ratio", "KS", "p"].map(String::from).to_vec()];
+    for l in local(names, draws, known)? {
+        let numbers = [l.shift, l.spread, l.distance, l.p].map(|v| format!("{v:.3}"));
+        rows.push([l.name].into_iter().chain(numbers).collect());
+    }
+    let c2st = c2st_mlp(known, draws, names.len(), seed)?;
+    Ok(format!("{}C2ST {c2st:.3}: .5 cannot be told apart, 1 has nothing in common\n", aligned(&rows)))
 }
 
 fn page(

@@ -61,6 +61,23 @@ fn replace(
     Ok(())
 }
 
+/// Removes temporary files that processes which were killed left in `folder`. For folders in which nobody else writes.
+pub fn sweep(folder: &Path) {
+    let own = format!(".{}-", std::process::id());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // `.NAME.PID-COUNT.tmp`
+        let numbers = name.strip_suffix(".tmp").and_then(|n| n.rsplit_once('.')).map(|(_, n)| n);
+        let ours = numbers.and_then(|n| n.split_once('-')).is_some_and(|(pid, count)| {
+            [pid, count].iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        });
+        if name.starts_with('.') && ours && !name.contains(&own) {
+            // It only takes room.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Removes the temporary file unless told to keep it, also when the writer panics.
 struct Remove<'a>(Option<&'a Path>);
 
@@ -127,6 +144,22 @@ mod tests {
         let panicked = std::panic::catch_unwind(|| write_atomic(&path, |_| panic!("on purpose")));
         assert!(panicked.is_err());
         assert_old(folder.path(), &path);
+    }
+
+    #[test]
+    fn leftovers_of_killed_processes_are_swept_and_nothing_else() {
+        let (folder, path) = with_old();
+        let own = format!(".state.{}-0.tmp", std::process::id());
+        let kept = [own.as_str(), ".state.tmp", ".x.a-1.tmp", "state.1-2.tmp", ".state.1-2.bak"];
+        for name in kept.iter().chain(&[".state.safetensors.1-22.tmp", ".w.0-0.tmp"]) {
+            std::fs::write(folder.path().join(name), "half").unwrap();
+        }
+        sweep(folder.path());
+        let mut want: Vec<&str> = kept.into_iter().chain(["draws.csv"]).collect();
+        want.sort_unstable();
+        assert_eq!(names(folder.path()), want);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "old");
+        sweep(Path::new("/nowhere"));
     }
 
     #[cfg(target_os = "linux")]

@@ -15,10 +15,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 /// Posterior draws with their densities, data, predictive draws and prior. Parts that are empty are left out.
 #[derive(Debug, Clone)]
 pub struct Bundle<'a> {
-    /// The draws, (sets, n, D).
+    /// The draws, (sets, n, D), and their densities.
     pub draws: &'a Draws,
-    /// `ln q(theta | x)` of each draw, nats, (sets, n).
-    pub log_density: Vec<f32>,
     /// Data sets, (sets, C).
     pub observed: &'a [f32],
     /// Data simulated from the first draws of each set, (sets, m, C).
@@ -59,7 +57,7 @@ impl Bundle<'_> {
         let predictive = self.predictive.len() / (sets * c).max(1);
         let arrays: [(&str, Vec<usize>, &[f32]); 5] = [
             ("draws", vec![sets, n, d], &self.draws.values),
-            ("log_density", vec![sets, n], &self.log_density),
+            ("log_density", vec![sets, n], &self.draws.log_density),
             ("observed", vec![sets, c], self.observed),
             ("predictive", vec![sets, predictive, c], &self.predictive),
             ("prior", vec![self.prior.len() / d.max(1), d], &self.prior),
@@ -137,8 +135,9 @@ impl Bundle<'_> {
         };
         let mut groups = vec![("posterior", parameters(&draw, with(vec![("chain", 1), ("draw", n)])))];
         let single = |name: &str, dims, values| vec![Variable { name: name.into(), dims, values }];
-        if !self.log_density.is_empty() {
-            let values = (0..n).flat_map(|i| (0..sets).map(move |s| self.log_density[s * n + i])).collect();
+        if !self.draws.log_density.is_empty() {
+            let values =
+                (0..n).flat_map(|i| (0..sets).map(move |s| self.draws.log_density[s * n + i])).collect();
             let dims = with(vec![("chain", 1), ("draw", n)]);
             groups.push(("sample_stats", single("lp", dims, values)));
         }
@@ -215,13 +214,13 @@ mod tests {
 
     fn draws() -> Draws {
         let names = ["a", "b/c"].map(String::from).to_vec();
-        Draws::new(names, 2, 3, (0..12).map(|v| v as f32).collect()).unwrap()
+        let draws = Draws::new(names, 2, 3, (0..12).map(|v| v as f32).collect()).unwrap();
+        Draws { log_density: vec![-1.0; 6], ..draws }
     }
 
     fn bundle(draws: &Draws) -> Bundle<'_> {
         Bundle {
             draws,
-            log_density: vec![-1.0; 6],
             observed: &[5.0, 6.0, 7.0, 8.0],
             predictive: (0..4).map(|v| v as f32).collect(),
             prior: vec![0.5; 8],

@@ -6,9 +6,17 @@ use super::draws::push_row;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
-/// Writes the draws of one data set, shape (n, D); `set` is its index. `lp__` is 0: densities are not in the draws.
-pub fn write(w: &mut impl Write, names: &[String], values: &[f32], set: usize) -> io::Result<()> {
+/// Writes the draws of one data set, shape (n, D); `set` is its index. `lp__` is the log-density of each draw, nats, or 0 where
+/// `log_density` is empty.
+pub fn write(
+    w: &mut impl Write,
+    names: &[String],
+    values: &[f32],
+    log_density: &[f32],
+    set: usize,
+) -> io::Result<()> {
     let n = values.len() / names.len().max(1);
+    let lp = if log_density.is_empty() { "not computed" } else { "the log-density of the draw, normalised" };
     write!(
         w,
         "# stan_version_major = 2\n# stan_version_minor = 36\n# stan_version_patch = 0\n\
@@ -17,14 +25,15 @@ pub fn write(w: &mut impl Write, names: &[String], values: &[f32], set: usize) -
          #     num_samples = {n}\n#     num_warmup = 0\n#     save_warmup = false\n#     thin = 1 (Default)\n\
          #     algorithm = fixed_param\n\
          # id = {id}\n\
-         # Independent draws of an amortized posterior for data set {set}; lp__ is not computed\n",
+         # Independent draws of an amortized posterior for data set {set}; lp__ is {lp}\n",
         id = set + 1,
     )?;
     writeln!(w, "lp__,accept_stat__,{}", columns(names).join(","))?;
     let mut line = String::new();
-    for draw in values.chunks_exact(names.len().max(1)) {
+    for (i, draw) in values.chunks_exact(names.len().max(1)).enumerate() {
         line.clear();
-        line.push_str("0,1,");
+        line.push_str(&log_density.get(i).copied().unwrap_or(0.0).to_string());
+        line.push_str(",1,");
         push_row(&mut line, draw);
         w.write_all(line.as_bytes())?;
     }
@@ -122,11 +131,14 @@ mod tests {
     #[test]
     fn the_file_has_header_columns_and_rows() {
         let mut bytes = Vec::new();
-        write(&mut bytes, &["a[1]".into(), "a[2]".into()], &[1.0, 2.5, -3.0, 1e-9], 4).unwrap();
+        write(&mut bytes, &["a[1]".into(), "a[2]".into()], &[1.0, 2.5, -3.0, 1e-9], &[-1.5, 3.25], 4)
+            .unwrap();
         let text = String::from_utf8(bytes).unwrap();
-        for part in
-            ["num_samples = 2\n", "# id = 5\n", "\nlp__,accept_stat__,a.1,a.2\n0,1,1,2.5\n0,1,-3,1e-9\n# \n"]
-        {
+        for part in [
+            "num_samples = 2\n",
+            "# id = 5\n",
+            "\nlp__,accept_stat__,a.1,a.2\n-1.5,1,1,2.5\n3.25,1,-3,1e-9\n# \n",
+        ] {
             assert!(text.contains(part), "no {part:?} in {text}");
         }
         assert!(text.lines().filter(|line| !line.starts_with('#')).all(|line| line.split(',').count() == 4));

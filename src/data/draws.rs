@@ -18,6 +18,8 @@ pub struct Draws {
     pub n: usize,
     /// Shape (sets, n, D), row-major.
     pub values: Vec<f32>,
+    /// Log-density of each draw under the posterior, nats, shape (sets, n); empty where nobody asked.
+    pub log_density: Vec<f32>,
 }
 
 /// How draws are written.
@@ -65,7 +67,7 @@ impl Format {
 impl Draws {
     /// Checks the shapes: D names, sets x n x D values.
     pub fn new(names: Vec<String>, sets: usize, n: usize, values: Vec<f32>) -> Result<Self> {
-        let draws = Self { names, sets, n, values };
+        let draws = Self { names, sets, n, values, log_density: vec![] };
         draws.check()?;
         Ok(draws)
     }
@@ -93,7 +95,10 @@ impl Draws {
             write_atomic(path, |w| match format {
                 Format::Npz => self.npz(w),
                 Format::Csv => self.csv(w),
-                Format::CmdStan => cmdstan::write(w, &self.names, self.set(set), set),
+                Format::CmdStan => {
+                    let density = self.log_density.get(set * self.n..(set + 1) * self.n).unwrap_or_default();
+                    cmdstan::write(w, &self.names, self.set(set), density, set)
+                }
             })?;
         }
         Ok(paths)

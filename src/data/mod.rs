@@ -6,6 +6,7 @@ pub mod csv_table;
 pub mod draws;
 pub mod items;
 mod items_toy;
+pub mod known;
 pub mod npy;
 pub mod npz;
 pub mod observed;

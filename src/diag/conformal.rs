@@ -17,6 +17,11 @@ pub struct Conformal {
     pub widen: Vec<[f64; 4]>,
 }
 
+/// Which of `n` sorted misses, from 1, makes intervals of `percent` % cover at least so often: `ceil((n + 1) percent / 100)`.
+fn place(n: usize, percent: usize) -> usize {
+    ((n + 1) * percent).div_ceil(100).clamp(1, n)
+}
+
 impl Conformal {
     /// From the data sets of a check.
     pub fn fit(kept: &Kept) -> Self {
@@ -34,8 +39,7 @@ impl Conformal {
                     })
                     .collect();
                 misses.sort_unstable_by(f64::total_cmp);
-                let place = ((misses.len() + 1) as f64 * LEVELS[l] as f64 / 100.0).ceil() as usize;
-                *q = misses[place.clamp(1, misses.len()) - 1];
+                *q = misses[place(misses.len(), LEVELS[l]) - 1];
             }
             widen
         };
@@ -103,6 +107,15 @@ mod tests {
             }
         }
         (own, calibrated)
+    }
+
+    #[test]
+    fn the_place_is_that_of_split_conformal_prediction() {
+        for (n, percent, want) in
+            [(19, 50, 10), (20, 50, 11), (99, 90, 90), (100, 90, 91), (9, 99, 9), (1, 50, 1)]
+        {
+            assert_eq!(place(n, percent), want, "{n} sets, {percent} %");
+        }
     }
 
     #[test]

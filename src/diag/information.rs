@@ -56,10 +56,12 @@ mod tests {
 
     #[test]
     fn means_and_errors_are_those_of_the_differences() {
-        let i = information(&[1.0, 3.0], &[-1.0, 0.0], &[0.0, 0.0]);
+        let i = information(&[1.0, 3.0], &[-1.0, 0.0], &[-1.0, 1.0]);
         assert_eq!((i.gain, i.own), (2.0, 2.5));
-        assert!((i.gain_error - 1.0).abs() < 1e-12 && (i.own_error - 0.5).abs() < 1e-12);
+        assert!(i.gain_error.abs() < 1e-12 && (i.own_error - 0.5).abs() < 1e-12);
         assert!(!i.worse_than_prior() && !i.ignores_data());
+        let spread = information(&[1.0, 3.0], &[-1.0, 0.0], &[0.0, 0.0]);
+        assert!(spread.gain == 2.0 && (spread.gain_error - 1.0).abs() < 1e-12);
     }
 
     #[test]

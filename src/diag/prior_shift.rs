@@ -56,6 +56,13 @@ mod tests {
                 && wide[0].starts_with("theta_1 was trained")
                 && wide[0].contains("outside of it")
         );
+        // One value beyond either end is enough, as for the density, which is zero there.
+        for beyond in [-1.01, 1.01] {
+            let mut truths = draw(1, 1.0);
+            truths[3] = beyond;
+            let found = against(&truths);
+            assert!(found.len() == 1 && found[0].starts_with("theta_2 was trained"), "{beyond}: {found:?}");
+        }
         let narrow = against(&draw(1, 0.4));
         assert!(narrow.len() == 1 && narrow[0].contains("spread 0.4"), "{narrow:?}");
     }

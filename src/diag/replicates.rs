@@ -170,7 +170,7 @@ mod tests {
         x[..30].fill(1.0);
         x[c..c + 700].fill(-2.0);
         let values: Vec<f32> = [1.0f32; 50].into_iter().chain([-2.0; 50]).collect();
-        let draws = Draws { names: vec!["mu".into()], values, sets: 2, n: 50 };
+        let draws = Draws { names: vec!["mu".into()], values, sets: 2, n: 50, log_density: vec![] };
         let again = replicates(&model, &draws, &x, 2, 3).unwrap();
         assert!(again.iter().all(|r| r.len() == 50 * c));
         let sizes = |r: &[f32]| r.chunks_exact(c).map(|x| items_of(x, 1)).collect::<Vec<_>>();

@@ -209,6 +209,9 @@ impl<'a> Session<'a> {
 
     /// Fixes the number of steps, or takes everything from the state file.
     fn begin(&mut self, resume: bool) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            crate::data::atomic::sweep(&folder.path);
+        }
         let state = self.folder.as_ref().map(|f| f.state()).filter(|p| resume && p.exists());
         if let (Some(_), Some(folder)) = (state, &self.folder) {
             let r = folder.load_state(&self.network.table, &self.model.config)?;
