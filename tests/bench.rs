@@ -45,7 +45,7 @@ fn measurements_are_printed_recorded_and_tabled() {
     done(at, &["bench", "table", "s.json"], &["| workload |", "| w | 1 | 16x16 | 32 |"]);
 
     done(at, &with(&["bench", "sample", "--observations", "1", "-o", "d.json"]), &["draws/s", "100,000"]);
-    done(at, &["bench", "table", "d.json"], &["| w | 1 | 100,000 |"]);
+    done(at, &["bench", "table", "d.json"], &["| w | - | 1 | 100,000 |"]);
     done(at, &with(&["bench", "kernels"]), &["layers/dense", "of the plan"]);
     done(at, &with(&["bench", "kernels", "--plan", "sample"]), &["flow/base_sample"]);
     let simulate = ["bench", "simulate", "--device", "cpu", "--seconds", "0.01", "--models", "two-moons,sir"];

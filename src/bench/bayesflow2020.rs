@@ -115,6 +115,7 @@ fn config(name: &str, options: &Options) -> Result<Config> {
         config.flow.hidden = vec![64, 64];
         config.flow.blocks = config.flow.blocks.min(4);
         config.train.set_steps(3000);
+        config.train.pool = config.train.pool.map(|n| n.min(1000));
     }
     if let Some(minutes) = options.minutes {
         config.train.set_minutes(minutes);

@@ -17,6 +17,9 @@ const DRAWS: usize = 100_000;
 pub struct Row {
     /// The workload.
     pub workload: String,
+    /// Items of each observation, where it is a data set of many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
     /// Observations of a pass.
     pub observations: usize,
     /// Draws of each.
@@ -27,7 +30,8 @@ pub struct Row {
     pub draws_per_second: f64,
 }
 
-/// Measures passes of 100,000 draws, evenly over `observations`, with the first weights, for about `seconds`.
+/// Measures passes of `draws` draws for each of `observations` data sets (none: 100,000 in all, evenly), summaries included,
+/// with the first weights, for about `seconds`.
 ///
 /// # Errors
 /// As [`Workload::open`].
@@ -35,16 +39,18 @@ pub fn measure_sample(
     workload: &Workload,
     device: &Device,
     observations: usize,
+    draws: Option<usize>,
     seconds: f64,
 ) -> Result<Row> {
     let w = workload.open()?;
     let x = w.model.simulate(1, VALIDATION_STEP, observations)?.x;
     let posterior = Posterior::new(w.model, w.network, w.standardiser, w.start.params, device.clone())?;
-    let draws = DRAWS.div_ceil(observations);
+    let draws = draws.unwrap_or(DRAWS.div_ceil(observations));
     let spread =
         measure(seconds, 0.0, |n| (0..n).try_for_each(|i| posterior.sample(&x, draws, i as u64).map(drop)))?;
     Ok(Row {
         workload: workload.name.clone(),
+        items: workload.items,
         observations,
         draws,
         seconds: spread,
@@ -53,12 +59,14 @@ pub fn measure_sample(
 }
 
 /// Columns of [`cells`].
-pub const HEADER: [&str; 5] = ["workload", "observations", "draws each", "pass (p10 - p90)", "draws/s"];
+pub const HEADER: [&str; 6] =
+    ["workload", "items", "observations", "draws each", "pass (p10 - p90)", "draws/s"];
 
 /// A row of the table.
 pub fn cells(r: &Row) -> Vec<String> {
     vec![
         r.workload.clone(),
+        r.items.map_or("-".into(), whole),
         whole(r.observations),
         whole(r.draws),
         r.seconds.text(),
@@ -73,9 +81,12 @@ mod tests {
     #[test]
     fn draws_are_counted_over_all_observations() {
         let w = Workload::find("w").unwrap().resized(Some(1), Some(4)).unwrap();
-        let r = measure_sample(&w, &Device::Cpu, 7, 0.0).unwrap();
+        let r = measure_sample(&w, &Device::Cpu, 7, None, 0.0).unwrap();
         assert_eq!((r.observations, r.draws), (7, 14_286));
         assert!((r.draws_per_second * r.seconds.median - 7.0 * 14_286.0).abs() < 1e-3);
         assert_eq!(cells(&r).len(), HEADER.len());
+        let sets = Workload::find("wd").unwrap().resized(Some(1), Some(4)).unwrap().sized(9).unwrap();
+        let r = measure_sample(&sets, &Device::Cpu, 3, Some(5), 0.0).unwrap();
+        assert_eq!((r.items, r.observations, r.draws), (Some(9), 3, 5));
     }
 }

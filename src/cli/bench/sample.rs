@@ -15,6 +15,9 @@ pub(super) struct Args {
     /// Observations that 100,000 draws are spread over; several separated by commas
     #[arg(long, value_parser = size, value_delimiter = ',', default_value = "1,1000")]
     observations: Vec<usize>,
+    /// Draws for each observation, instead of 100,000 in all
+    #[arg(long, value_parser = size)]
+    draws: Option<usize>,
     /// Print one JSON measurement a line, as the scripts in benches/peers do
     #[arg(long)]
     lines: bool,
@@ -26,7 +29,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let mut rows = vec![];
     for workload in &workloads {
         for &n in &args.observations {
-            rows.push(measure_sample(workload, &device, n, args.common.how.seconds)?);
+            rows.push(measure_sample(workload, &device, n, args.draws, args.common.how.seconds)?);
         }
     }
     if args.lines {
