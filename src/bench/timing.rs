@@ -101,7 +101,8 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert!(most >= 4 && s.samples == FEWEST, "{most} {s:?}");
+        // On a machine that is busy a sleep may be as long as a sample.
+        assert!((most >= 4 || s.median >= 0.001) && s.samples == FEWEST, "{most} {s:?}");
         assert!(s.median >= 0.0005 && s.p10 <= s.median && s.median <= s.p90, "{s:?}");
         let fails = |_| Err(crate::error::Error::config("a", "b", "c"));
         assert!(measure(0.0, 0.0, fails).is_err());
