@@ -8,7 +8,7 @@
 //! Nobody is waited for but those who took a part: a thread that comes late, or never because it is busy elsewhere, costs
 //! speed and nothing else. So two trainings may share a pool without blocking each other.
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -21,6 +21,21 @@ const MOST: usize = (1 << 20) - 1;
 /// Turns a thread without work waits before it lets others run, and before it looks for work elsewhere.
 const SPINS: u32 = 1 << 12;
 const YIELDS: u32 = SPINS + (1 << 8);
+
+thread_local! {
+    /// Whether this thread is in a part of some team.
+    static IN_PART: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a part. One that uses the pool itself waits there, and may be handed any other job meanwhile.
+fn in_part(work: impl FnOnce()) {
+    let before = IN_PART.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IN_PART.set(before);
+    if let Err(panic) = result {
+        resume_unwind(panic);
+    }
+}
 
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
@@ -80,6 +95,11 @@ impl Team {
     }
 
     fn follow(&self, lane: usize) {
+        if IN_PART.get() {
+            // Called from the depths of a part that waits for the pool: to follow here until the team is closed would keep that part,
+            // and with it perhaps this very team, from ever ending.
+            return;
+        }
         let (mut seen, mut idle) = (0, 0u32);
         while self.closed.load(Ordering::Acquire) == 0 {
             let phase = self.phase.load(Ordering::Acquire);
@@ -121,7 +141,8 @@ impl Team {
                 // SAFETY: the phase cannot end, nor its work change, before this part is counted below.
                 let work = unsafe { (*self.work.get()).expect("a phase has work") };
                 // SAFETY: as above; the leader keeps the closure alive until the phase has ended.
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { (*work)(next) })) {
+                let part = || in_part(|| unsafe { (*work)(next) });
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(part)) {
                     *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(panic);
                 }
                 done += 1;
@@ -146,7 +167,7 @@ impl Leader<'_> {
         let team = self.0;
         let n = team.lanes.len();
         if n == 1 || parts <= 1 {
-            return (0..parts).for_each(work);
+            return (0..parts).for_each(|i| in_part(|| work(i)));
         }
         let phase = team.phase.load(Ordering::Relaxed).wrapping_add(1);
         team.left.store(parts, Ordering::Relaxed);
@@ -233,6 +254,28 @@ mod tests {
             });
         });
         assert_eq!(total.load(Ordering::Relaxed), 6 * 20 * 4 * 45);
+    }
+
+    #[test]
+    fn parts_that_wait_for_the_pool_never_wait_for_their_team() {
+        use rayon::prelude::*;
+        let busy = |n: u32| (0..n).fold(0u32, |y, i| std::hint::black_box(y ^ i.wrapping_mul(2_654_435_761)));
+        let total = AtomicUsize::new(0);
+        pool(4).install(|| {
+            for round in 0..300 {
+                Team::with(|team| {
+                    for parts in [1, 4, 16] {
+                        team.run(parts, even(parts), &|_| {
+                            (0..24u32).into_par_iter().with_max_len(1).for_each(|i| {
+                                std::hint::black_box(busy(2000 + 500 * (i % 5) + round));
+                                total.fetch_add(1, Ordering::Relaxed);
+                            });
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(total.load(Ordering::Relaxed), 300 * 21 * 24);
     }
 
     #[test]
