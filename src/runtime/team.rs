@@ -6,43 +6,35 @@
 //! wanted, and then helps the others.
 //!
 //! Nobody is waited for but those who took a part: a thread that comes late, or never because it is busy elsewhere, costs
-//! speed and nothing else. So two trainings may share a pool without blocking each other.
+//! speed and nothing else. And nobody stays who has nothing to do: a part may use the pool itself (a simulator does), wait
+//! there, and be handed the job of following this very team meanwhile; it would never end. So threads go back to the pool
+//! when a phase takes long, and are called again for the next.
 use std::any::Any;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 #[cfg(target_has_atomic = "64")]
 use std::sync::atomic::AtomicU64;
 
 /// Most parts of a phase: what fits a lane's word.
 const MOST: usize = (1 << 20) - 1;
-/// Turns a thread without work waits before it lets others run, and before it looks for work elsewhere.
+/// Turns a thread without work waits before it lets others run, and how long before it leaves.
 const SPINS: u32 = 1 << 12;
-const YIELDS: u32 = SPINS + (1 << 8);
-
-thread_local! {
-    /// Whether this thread is in a part of some team.
-    static IN_PART: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs a part. One that uses the pool itself waits there, and may be handed any other job meanwhile.
-fn in_part(work: impl FnOnce()) {
-    let before = IN_PART.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(work));
-    IN_PART.set(before);
-    if let Err(panic) = result {
-        resume_unwind(panic);
-    }
-}
+const PATIENCE: Duration = Duration::from_millis(1);
 
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// The parts of a phase that belong to one thread: phase (24 bits), next part, end (20 each). One word, so that a part is taken
 /// of the phase that was looked at or not at all.
 #[repr(align(128))]
-struct Lane(AtomicU64);
+struct Lane {
+    word: AtomicU64,
+    /// Whether a thread was called for it and has not left.
+    called: AtomicBool,
+}
 
 fn word(phase: u32, next: usize, end: usize) -> u64 {
     u64::from(phase & 0xff_ffff) << 40 | (next as u64) << 20 | end as u64
@@ -77,7 +69,9 @@ impl Team {
     /// Runs `lead` on a thread of the current pool, with the others at its disposal.
     pub fn with<R: Send>(lead: impl FnOnce(&mut Leader<'_>) -> R + Send) -> R {
         let team = Self {
-            lanes: (0..rayon::current_num_threads().max(1)).map(|_| Lane(AtomicU64::new(0))).collect(),
+            lanes: (0..rayon::current_num_threads().max(1))
+                .map(|_| Lane { word: AtomicU64::new(0), called: AtomicBool::new(false) })
+                .collect(),
             phase: AtomicU32::new(0),
             closed: AtomicU32::new(0),
             left: AtomicUsize::new(0),
@@ -87,20 +81,13 @@ impl Team {
         rayon::scope(|scope| {
             let team = &team;
             let _close = Close(team);
-            for lane in 1..team.lanes.len() {
-                scope.spawn(move |_| team.follow(lane));
-            }
-            lead(&mut Leader(team))
+            let call = |lane| scope.spawn(move |_| team.follow(lane));
+            lead(&mut Leader { team, call: &call })
         })
     }
 
     fn follow(&self, lane: usize) {
-        if IN_PART.get() {
-            // Called from the depths of a part that waits for the pool: to follow here until the team is closed would keep that part,
-            // and with it perhaps this very team, from ever ending.
-            return;
-        }
-        let (mut seen, mut idle) = (0, 0u32);
+        let (mut seen, mut idle, mut since) = (0, 0u32, Instant::now());
         while self.closed.load(Ordering::Acquire) == 0 {
             let phase = self.phase.load(Ordering::Acquire);
             if phase != seen {
@@ -111,22 +98,20 @@ impl Team {
             idle = idle.saturating_add(1);
             match idle {
                 0..SPINS => std::hint::spin_loop(),
-                SPINS..YIELDS => std::thread::yield_now(),
-                // Long parts, as of a simulator that runs elsewhere: they may have threads' work of their own to share.
-                _ => {
-                    if rayon::yield_now() != Some(rayon::Yield::Executed) {
-                        std::thread::sleep(std::time::Duration::from_micros(50));
-                    }
-                }
+                SPINS => since = Instant::now(),
+                // Read also after each time that others ran: on a busy machine that takes long.
+                _ if since.elapsed() < PATIENCE => std::thread::yield_now(),
+                _ => break,
             }
         }
+        self.lanes[lane].called.store(false, Ordering::Release);
     }
 
     /// Does parts of a phase until there are none, its own first.
     fn take(&self, phase: u32, lane: usize) {
         let n = self.lanes.len();
         for turn in 0..n {
-            let lane = &self.lanes[(lane + turn) % n].0;
+            let lane = &self.lanes[(lane + turn) % n].word;
             let mut done = 0;
             loop {
                 let seen = lane.load(Ordering::Acquire);
@@ -141,8 +126,7 @@ impl Team {
                 // SAFETY: the phase cannot end, nor its work change, before this part is counted below.
                 let work = unsafe { (*self.work.get()).expect("a phase has work") };
                 // SAFETY: as above; the leader keeps the closure alive until the phase has ended.
-                let part = || in_part(|| unsafe { (*work)(next) });
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(part)) {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { (*work)(next) })) {
                     *self.panic.lock().unwrap_or_else(|e| e.into_inner()) = Some(panic);
                 }
                 done += 1;
@@ -155,7 +139,11 @@ impl Team {
 }
 
 /// Who runs the phases of a team: one at a time.
-pub struct Leader<'a>(&'a Team);
+pub struct Leader<'a> {
+    team: &'a Team,
+    /// Calls a thread of the pool for a lane.
+    call: &'a dyn Fn(usize),
+}
 
 impl Leader<'_> {
     /// Does `work(0..parts)` on all threads and waits for it. Thread `t` of `n` begins with the parts from `first(t, n)` to
@@ -164,10 +152,10 @@ impl Leader<'_> {
     /// A panic of a part is handed on when all others have ended.
     pub fn run(&mut self, parts: usize, first: impl Fn(usize, usize) -> usize, work: &Work<'_>) {
         assert!(parts <= MOST, "a phase has at most {MOST} parts");
-        let team = self.0;
+        let team = self.team;
         let n = team.lanes.len();
         if n == 1 || parts <= 1 {
-            return (0..parts).for_each(|i| in_part(|| work(i)));
+            return (0..parts).for_each(work);
         }
         let phase = team.phase.load(Ordering::Relaxed).wrapping_add(1);
         team.left.store(parts, Ordering::Relaxed);
@@ -180,10 +168,15 @@ impl Leader<'_> {
         let mut from = 0;
         for (t, lane) in team.lanes.iter().enumerate() {
             let to = if t + 1 == n { parts } else { first(t + 1, n).clamp(from, parts) };
-            lane.0.store(word(phase, from, to), Ordering::Release);
+            lane.word.store(word(phase, from, to), Ordering::Release);
             from = to;
         }
         team.phase.store(phase, Ordering::Release);
+        for (lane, l) in team.lanes.iter().enumerate().take(parts).skip(1) {
+            if !l.called.swap(true, Ordering::AcqRel) {
+                (self.call)(lane);
+            }
+        }
         team.take(phase, 0);
         let mut idle = 0u32;
         while team.left.load(Ordering::Acquire) > 0 {
@@ -262,7 +255,7 @@ mod tests {
         let busy = |n: u32| (0..n).fold(0u32, |y, i| std::hint::black_box(y ^ i.wrapping_mul(2_654_435_761)));
         let total = AtomicUsize::new(0);
         pool(4).install(|| {
-            for round in 0..300 {
+            for round in 0..100 {
                 Team::with(|team| {
                     for parts in [1, 4, 16] {
                         team.run(parts, even(parts), &|_| {
@@ -275,7 +268,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(total.load(Ordering::Relaxed), 300 * 21 * 24);
+        assert_eq!(total.load(Ordering::Relaxed), 100 * 21 * 24);
     }
 
     #[test]
