@@ -138,8 +138,15 @@ pub fn model(
     let run = options.runs.join(name);
     let start = std::time::Instant::now();
     let (posterior, summary) = if options.trained {
-        let summary = RunFacts::read(&run).summary.unwrap_or_default();
-        (Posterior::load(&run, device)?, summary)
+        let posterior = Posterior::load(&run, device)?;
+        let found = posterior.model().config.simulator.builtin.as_deref().unwrap_or("a simulator of its own");
+        let hint = "Train it with `couplet train`, to the end";
+        if found != name {
+            return Err(Error::input(run.display().to_string(), format!("a run of {name}"), found, hint));
+        }
+        let unfinished =
+            || Error::input(run.display().to_string(), "a finished run", "an unfinished one", hint);
+        (posterior, RunFacts::read(&run).summary.ok_or_else(unfinished)?)
     } else {
         Trainer::new(Model::from_config(config)?)
             .device(device)
