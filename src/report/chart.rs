@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
 use super::svg::{Area, Drawn, Svg, fit, px, text_width};
-use super::theme::{FAINT, GRID, INK, RULE};
+use super::theme::{FAINT, GRID, INK};
 
 /// Font size of headings, in pixels.
 pub const TITLE: f64 = 13.0;
@@ -36,7 +36,7 @@ pub struct Frame<'a> {
     pub x: Axis,
     /// The axis up.
     pub y: Axis,
-    /// Their names.
+    /// Their names, shown where there are ticks.
     pub names: [&'a str; 2],
     /// Whether they have ticks and labels.
     pub ticks: [bool; 2],
@@ -78,27 +78,24 @@ impl<'a> Frame<'a> {
         let label = |v: &f64| {
             let (at, text) = (wide * x.share(*v), x.label(*v));
             let half = text_width(&text, TICK) / 2.0;
-            if at - half < -slack.max(self.left - 20.0) || at + half > wide + slack {
-                String::new()
-            } else {
-                text
-            }
+            let fits = at - half > -slack.max(self.left - 20.0) && at + half < wide + slack;
+            if fits { text } else { String::new() }
         };
         let mut mesh = chart.configure_mesh();
-        mesh.disable_x_mesh().max_light_lines(0).bold_line_style(GRID.stroke_width(px(1.0) as u32));
+        mesh.disable_x_mesh().max_light_lines(0).bold_line_style(GRID.stroke_width(10));
         if !self.grid {
             mesh.disable_y_mesh();
         }
         let axis = if self.ticks.contains(&true) { FAINT } else { GRID };
-        mesh.axis_style(axis.stroke_width(px(1.0) as u32))
+        mesh.axis_style(axis.stroke_width(10))
             .x_labels(if self.ticks[0] { x.most_along(wide) } else { 0 })
             .y_labels(if self.ticks[1] { Axis::most_up(high) } else { 0 })
             .x_label_formatter(&label)
             .set_all_tick_mark_size(px(TICK_MARK))
             .label_style(font(TICK, FontStyle::Normal, FAINT, HPos::Center))
             .axis_desc_style(font(LABEL, FontStyle::Normal, INK, HPos::Center))
-            .x_desc(self.names[0])
-            .y_desc(self.names[1])
+            .x_desc(if self.ticks[0] { fit(self.names[0], LABEL, wide) } else { String::new() })
+            .y_desc(if self.ticks[1] { fit(self.names[1], LABEL, high) } else { String::new() })
             .draw()?;
         Ok(chart)
     }
@@ -140,20 +137,9 @@ pub fn legend(area: &Area, at: (f64, f64), row: bool, entries: &[(RGBColor, &str
     Ok(())
 }
 
-/// A dashed rule between two points.
-pub fn dashed(chart: &mut Chart, ends: [(f64, f64); 2], colour: RGBColor, width: f64) -> Drawn {
-    let style = colour.stroke_width(px(width) as u32);
-    chart.draw_series(DashedLineSeries::new(ends, px(4.0), px(3.0), style)).map(drop)
-}
-
-/// A line through points.
-pub fn line(
-    chart: &mut Chart,
-    points: impl IntoIterator<Item = (f64, f64)>,
-    colour: RGBColor,
-    width: f64,
-) -> Drawn {
-    chart.draw_series(LineSeries::new(points, colour.stroke_width(px(width) as u32))).map(drop)
+/// A dashed line between two points; `width` in tenths of a pixel.
+pub fn dashed(chart: &mut Chart, ends: [(f64, f64); 2], colour: RGBColor, width: u32) -> Drawn {
+    chart.draw_series(DashedLineSeries::new(ends, 40, 30, colour.stroke_width(width))).map(drop)
 }
 
 /// The area between the points of a line and those of another, which has as many; each `(x, lower, upper)`.
@@ -163,32 +149,22 @@ pub fn band(chart: &mut Chart, points: &[(f64, f64, f64)], colour: RGBColor) -> 
     if outline.is_empty() { Ok(()) } else { chart.draw_series([Polygon::new(outline, colour)]).map(drop) }
 }
 
-/// A dot at each point.
+/// A dot of `radius` tenths of a pixel at each point.
 pub fn dots(
     chart: &mut Chart,
     points: impl IntoIterator<Item = (f64, f64)>,
     colour: RGBColor,
-    diameter: f64,
+    radius: i32,
 ) -> Drawn {
-    let dot = |p| Circle::new(p, px(diameter / 2.0), colour.filled());
-    chart.draw_series(points.into_iter().map(dot)).map(drop)
+    chart.draw_series(points.into_iter().map(|p| Circle::new(p, radius, colour.filled()))).map(drop)
 }
 
-/// A bar of `width` pixels for each `(x, from, to)`.
-pub fn bars(
-    chart: &mut Chart,
-    bars: impl IntoIterator<Item = (f64, f64, f64)>,
-    colour: RGBColor,
-    width: f64,
-) -> Drawn {
-    let style = colour.stroke_width(px(width) as u32);
-    chart.draw_series(bars.into_iter().map(|(x, a, b)| PathElement::new([(x, a), (x, b)], style))).map(drop)
-}
-
-/// Heights over the equal parts of an axis, as `(x, 0, height)` at both ends of each part: the outline of a histogram.
-pub fn stairs(axis: Axis, heights: &[f64]) -> Vec<(f64, f64, f64)> {
+/// The outline of a histogram: heights over the equal parts of an axis, from 0 at its beginning to 0 at its end.
+pub fn outline(axis: Axis, heights: &[f64]) -> Vec<(f64, f64)> {
     let edge = |b: usize| axis.lo + (axis.hi - axis.lo) * b as f64 / heights.len() as f64;
-    heights.iter().enumerate().flat_map(|(b, h)| [(edge(b), 0.0, *h), (edge(b + 1), 0.0, *h)]).collect()
+    let steps = heights.iter().enumerate().flat_map(|(b, h)| [(edge(b), *h), (edge(b + 1), *h)]);
+    let ends = if heights.is_empty() { [None; 2] } else { [axis.lo, axis.hi].map(|v| Some((v, 0.0))) };
+    ends[0].into_iter().chain(steps).chain(ends[1]).collect()
 }
 
 /// A figure with nothing but a sentence.
@@ -196,9 +172,4 @@ pub fn empty(title: &str, sentence: &str) -> String {
     super::svg::figure(320.0, 60.0, title, |area| {
         write(area, (20.0, 30.0), HPos::Left, (TITLE, FAINT), sentence)
     })
-}
-
-/// The rule that curves should follow: zero, or a diagonal.
-pub fn rule(chart: &mut Chart, ends: [(f64, f64); 2]) -> Drawn {
-    dashed(chart, ends, RULE, 0.7)
 }

@@ -41,15 +41,13 @@ fn path(line: &str) -> Vec<Mark> {
     let starts: Vec<usize> = data.char_indices().filter(|(_, c)| c.is_alphabetic()).map(|(i, _)| i).collect();
     for (k, &i) in starts.iter().enumerate() {
         let end = starts.get(k + 1).copied().unwrap_or(data.len());
-        let spaced = data[i + 1..end].replace('-', " -");
-        let n: Vec<f64> = spaced.split_whitespace().map(|v| v.parse::<f64>().unwrap() / 10.0).collect();
+        let n: Vec<f64> =
+            data[i + 1..end].split_whitespace().map(|v| v.parse::<f64>().unwrap() / 10.0).collect();
         at = match &data[i..i + 1] {
-            "M" => (n[0], n[1]),
+            "M" | "L" => (n[0], n[1]),
             "H" => (n[0], at.1),
             "V" => (at.0, n[0]),
             "h" => (at.0 + n[0], at.1),
-            "v" => (at.0, at.1 + n[0]),
-            "l" => (at.0 + n[0], at.1 + n[1]),
             "z" => at,
             other => panic!("{other} in a path"),
         };

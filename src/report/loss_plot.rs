@@ -1,6 +1,8 @@
 //! Training and validation loss against the step.
+use plotters::prelude::*;
+
 use super::axis::{Axis, sorted};
-use super::chart::{Frame, band, dots, empty, legend, line};
+use super::chart::{Frame, band, dots, empty, legend};
 use super::svg::{figure, text_width};
 use super::theme::{BLUE, PALE, VERMILION};
 use crate::data::summary::quantile;
@@ -38,10 +40,10 @@ pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32
     figure(WIDTH, 300.0, TITLE, |area| {
         let mut chart = frame.open(area)?;
         band(&mut chart, &bins.iter().map(|b| (b.step, b.low, b.high)).collect::<Vec<_>>(), PALE)?;
-        line(&mut chart, from_below(&mean, y.hi), BLUE, 1.6)?;
-        line(&mut chart, from_below(&shown, y.hi), VERMILION, 1.6)?;
+        chart.draw_series(LineSeries::new(from_below(&mean, y.hi), BLUE.stroke_width(16)))?;
+        chart.draw_series(LineSeries::new(from_below(&shown, y.hi), VERMILION.stroke_width(16)))?;
         if shown.len() <= 60 {
-            dots(&mut chart, shown.iter().filter(|p| p.1 <= y.hi).copied(), VERMILION, 4.5)?;
+            dots(&mut chart, shown.iter().filter(|p| p.1 <= y.hi).copied(), VERMILION, 22)?;
         }
         let mut entries = vec![];
         entries.extend((!mean.is_empty()).then_some((BLUE, "training, mean and 80 % band")));
@@ -53,14 +55,12 @@ pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32
 
 /// A curve from where it first comes below `top`: plotters would draw what is above along the edge.
 fn from_below(points: &[(f64, f64)], top: f64) -> Vec<(f64, f64)> {
-    let first = points.iter().position(|p| p.1 <= top).unwrap_or(points.len());
-    let mut curve = vec![];
-    if let (Some(i), Some(b)) = (first.checked_sub(1), points.get(first)) {
-        let a = points[i];
-        curve.push((a.0 + (b.0 - a.0) * (a.1 - top) / (a.1 - b.1), top));
-    }
-    curve.extend_from_slice(&points[first..]);
-    curve
+    let Some(first) = points.iter().position(|p| p.1 <= top) else { return vec![] };
+    let crossing = first.checked_sub(1).map(|before| {
+        let (a, b) = (points[before], points[first]);
+        (a.0 + (b.0 - a.0) * (a.1 - top) / (a.1 - b.1), top)
+    });
+    crossing.into_iter().chain(points[first..].iter().copied()).collect()
 }
 
 fn points(steps: &[u64], losses: &[f32]) -> Vec<(f64, f64)> {

@@ -3,9 +3,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::{Axis, sorted};
-use super::chart::{
-    BOTTOM, Chart, Frame, LABEL, TICK, TITLE, band, bold, dots, empty, legend, line, stairs, write,
-};
+use super::chart::{BOTTOM, Chart, Frame, LABEL, TICK, TITLE, bold, dots, empty, legend, outline, write};
 use super::density::Density;
 use super::svg::{Area, Drawn, figure, fit, px, text_width};
 use super::theme::{BLUE, FAINT, GREY, PALE, PRIOR_DOT, SHADES, VERMILION};
@@ -53,33 +51,25 @@ pub fn pair_plot(
         for (row, down) in columns.iter().enumerate() {
             for (column, across) in columns.iter().enumerate().take(row + 1) {
                 let ticks = [row + 1 == shown, column == 0 && row > 0];
-                let name =
-                    |d: usize, shown: bool| if shown { fit(&names[d], LABEL, side) } else { String::new() };
                 let frame = Frame {
                     ticks,
                     top: 0.0,
                     right: 0.0,
                     bottom: if ticks[0] { BOTTOM } else { 1.0 },
                     left: if ticks[1] { left } else { f64::from(row != column) },
-                    ..Frame::new(across.axis, down.axis, ["", ""])
+                    ..Frame::new(across.axis, down.axis, [across.name, down.name])
                 };
                 let origin = (left + column as f64 * pitch, TOP + row as f64 * pitch);
                 let corner = (px(origin.0 - frame.left), px(origin.1));
                 let cell = area.clone().shrink(corner, (px(frame.left + side), px(side + frame.bottom)));
-                let names = [&*name(column, ticks[0]), &*name(row, ticks[1])];
                 if row == column {
-                    let bins = if side < 90.0 { 24 } else { 40 };
-                    let (own, prior) =
-                        (across.histogram(&across.values, bins), across.histogram(&across.prior, bins));
-                    let tallest = own.iter().chain(&prior).copied().fold(0.0, f64::max).max(1e-300);
-                    let y = Axis::new(0.0, tallest / 0.9);
-                    marginal(&mut Frame { y, names, ..frame }.open(&cell)?, across, &own, &prior, tallest)?;
+                    marginal(&cell, frame, across, if side < 90.0 { 24 } else { 40 })?;
                     heading(area, origin, side, across)?;
                 } else {
-                    let mut chart = Frame { names, ..frame }.open(&cell)?;
+                    let mut chart = frame.open(&cell)?;
                     if let Some(prior) = &prior {
                         let few = prior.pairs([column, row], [across, down], (budget / 8).min(600));
-                        dots(&mut chart, few, PRIOR_DOT, 2.0)?;
+                        dots(&mut chart, few, PRIOR_DOT, 10)?;
                     }
                     cloud(&mut chart, &posterior, [column, row], [across, down], budget * 7 / 8)?;
                     cross(&mut chart, across, down)?;
@@ -174,18 +164,17 @@ fn range(posterior: &[f64], prior: &[f64], truth: Option<f64>) -> Axis {
     Axis::new(lo - margin, hi + margin)
 }
 
-/// The histogram of the posterior, the prior's outline, and the truth nearly as high as the tallest bin's panel.
-fn marginal(chart: &mut Chart, column: &Column<'_>, own: &[f64], prior: &[f64], tallest: f64) -> Drawn {
-    let outline = |shares: &[f64]| {
-        let steps = stairs(column.axis, shares).into_iter().map(|(v, _, h)| (v, h));
-        [(column.axis.lo, 0.0)].into_iter().chain(steps).chain([(column.axis.hi, 0.0)]).collect::<Vec<_>>()
-    };
-    band(chart, &stairs(column.axis, own), PALE)?;
-    if !prior.is_empty() {
-        line(chart, outline(prior), GREY, 1.2)?;
-    }
-    line(chart, outline(own), BLUE, 1.4)?;
-    column.truth().map_or(Ok(()), |v| line(chart, [(v, 0.0), (v, 1.03 * tallest)], VERMILION, 1.8))
+/// The histogram of the posterior, the prior's outline, and the truth; the axis to the right is the frame's.
+fn marginal(cell: &Area, frame: Frame<'_>, column: &Column<'_>, bins: usize) -> Drawn {
+    let (own, prior) = (column.histogram(&column.values, bins), column.histogram(&column.prior, bins));
+    let tallest = own.iter().chain(&prior).copied().fold(0.0, f64::max).max(1e-300);
+    let mut chart = Frame { y: Axis::new(0.0, tallest / 0.9), ..frame }.open(cell)?;
+    let [own, prior] = [own, prior].map(|shares| outline(column.axis, &shares));
+    chart.draw_series([Polygon::new(own.clone(), PALE)])?;
+    chart.draw_series(LineSeries::new(prior, GREY.stroke_width(12)))?;
+    chart.draw_series(LineSeries::new(own, BLUE.stroke_width(14)))?;
+    let truth = column.truth().map(|v| vec![(v, 0.0), (v, 1.03 * tallest)]);
+    chart.draw_series(truth.map(|ends| PathElement::new(ends, VERMILION.stroke_width(18)))).map(drop)
 }
 
 /// Name, median and central 95 % interval above a panel; in small panels the name alone.
@@ -222,10 +211,10 @@ fn cloud(chart: &mut Chart, posterior: &Cloud, at: [usize; 2], of: [&Column<'_>;
     let mut ranked: Vec<(f32, (f64, f64))> = pairs.into_iter().map(|p| (density.at(unit(&p)), p)).collect();
     ranked.sort_unstable_by(|p, q| p.0.total_cmp(&q.0));
     let n = ranked.len();
-    let diameter = if n > 1500 { 2.0 } else { 2.4 };
+    let radius = if n > 1500 { 10 } else { 12 };
     let bounds = [0.0, 0.05, 0.20, 0.50, 1.0].map(|share| (share * n as f64) as usize);
     for (shade, ends) in SHADES.into_iter().zip(bounds.windows(2)) {
-        dots(chart, ranked[ends[0]..ends[1]].iter().map(|(_, p)| *p), shade, diameter)?;
+        dots(chart, ranked[ends[0]..ends[1]].iter().map(|(_, p)| *p), shade, radius)?;
     }
     Ok(())
 }
@@ -233,14 +222,13 @@ fn cloud(chart: &mut Chart, posterior: &Cloud, at: [usize; 2], of: [&Column<'_>;
 /// The truth: thin lines across the panel, and a dot with a white edge, legible on dark and on light.
 fn cross(chart: &mut Chart, across: &Column<'_>, down: &Column<'_>) -> Drawn {
     let (x, y) = (across.axis, down.axis);
-    let lines =
-        [across.truth().map(|a| [(a, y.lo), (a, y.hi)]), down.truth().map(|b| [(x.lo, b), (x.hi, b)])];
-    for ends in lines.into_iter().flatten() {
-        line(chart, ends, VERMILION, 0.8)?;
-    }
+    let up = across.truth().map(|a| [(a, y.lo), (a, y.hi)]);
+    let along = down.truth().map(|b| [(x.lo, b), (x.hi, b)]);
+    let lines = up.into_iter().chain(along);
+    chart.draw_series(lines.map(|ends| PathElement::new(ends, VERMILION.stroke_width(8))))?;
     let at = across.truth().zip(down.truth());
-    dots(chart, at, WHITE, 7.5)?;
-    dots(chart, at, VERMILION, 5.0)
+    dots(chart, at, WHITE, 38)?;
+    dots(chart, at, VERMILION, 25)
 }
 
 /// The longest entry of the legend.

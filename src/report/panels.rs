@@ -1,10 +1,11 @@
 //! Small panels of a check, one figure each, so that a page can wrap them on a phone.
+use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
-use super::chart::{Chart, Frame, HEIGHT, LABEL, MARGIN, WIDTH, band, bars, dots, line, rule, stairs, write};
+use super::chart::{Chart, Frame, HEIGHT, LABEL, MARGIN, WIDTH, band, dashed, dots, outline, write};
 use super::svg::{Drawn, figure};
-use super::theme::{BAND, BLUE, FAINT, INK, PALE, SHADES, VERMILION};
+use super::theme::{BAND, BLUE, FAINT, INK, PALE, RULE, SHADES, VERMILION};
 
 /// Dots of a scatter: more would be a blot.
 const MAX_DOTS: usize = 500;
@@ -43,10 +44,11 @@ pub fn ecdf_difference(
     let frame = Frame::new(Axis::new(0.0, 1.0), Axis::new(-most, most), names);
     panel("ECDF difference", name, note, frame, |chart| {
         band(chart, &bounds, BAND)?;
-        rule(chart, [(0.0, 0.0), (1.0, 0.0)])?;
+        dashed(chart, [(0.0, 0.0), (1.0, 0.0)], RULE, 7)?;
         let path = points.iter().copied().zip(difference.iter().copied());
         let path = [(0.0, 0.0)].into_iter().chain(path).chain([(1.0, 0.0)]);
-        line(chart, path, if outside { VERMILION } else { BLUE }, 1.8)
+        let colour = if outside { VERMILION } else { BLUE };
+        chart.draw_series(LineSeries::new(path, colour.stroke_width(18))).map(drop)
     })
 }
 
@@ -61,8 +63,9 @@ pub fn coverage(name: &str, covered: &[f64], sets: usize) -> String {
     let frame = Frame::new(unit, unit, ["nominal level of the interval", "share of truths inside"]);
     panel("Coverage", name, &note, frame, |chart| {
         band(chart, &around, BAND)?;
-        rule(chart, [(0.0, 0.0), (1.0, 1.0)])?;
-        line(chart, covered.iter().enumerate().map(|(i, c)| ((i + 1) as f64 / 100.0, *c)), BLUE, 1.8)
+        dashed(chart, [(0.0, 0.0), (1.0, 1.0)], RULE, 7)?;
+        let path = covered.iter().enumerate().map(|(i, c)| ((i + 1) as f64 / 100.0, *c));
+        chart.draw_series(LineSeries::new(path, BLUE.stroke_width(18))).map(drop)
     })
 }
 
@@ -79,9 +82,9 @@ pub fn z_contraction(name: &str, contraction: &[f64], z: &[f64]) -> String {
     let frame = Frame::new(Axis::new(low, 1.0), Axis::new(-4.0, 4.0), names);
     panel("z-score against contraction", name, &note, frame, |chart| {
         band(chart, &[(low, -2.0, 2.0), (1.0, -2.0, 2.0)], BAND)?;
-        rule(chart, [(low, 0.0), (1.0, 0.0)])?;
+        dashed(chart, [(low, 0.0), (1.0, 0.0)], RULE, 7)?;
         for (colour, inside) in [(BLUE, true), (VERMILION, false)] {
-            dots(chart, pairs.iter().filter(|(_, z)| (z.abs() <= 3.0) == inside).copied(), colour, 3.0)?;
+            dots(chart, pairs.iter().filter(|(_, z)| (z.abs() <= 3.0) == inside).copied(), colour, 15)?;
         }
         Ok(())
     })
@@ -115,14 +118,16 @@ pub fn predictive(name: &str, observed: &[f32], replicates: &[f32]) -> String {
     let x = Axis::new(0.4, width.max(1) as f64 + 0.6).whole();
     let frame = Frame::new(x, Axis::new(-4.0, 4.0), names);
     panel("Posterior predictive check", name, &note, frame, |chart| {
-        let thick = (0.6 * (WIDTH - 70.0) / shown.max(1) as f64).clamp(2.0, 22.0);
+        let thick = (6.0 * (WIDTH - 70.0) / shown.max(1) as f64).clamp(20.0, 220.0) as u32;
         for (colour, [low, high]) in [(PALE, [0, 3]), (SHADES[1], [1, 2])] {
             let sound = rows.iter().filter(|(_, e, _)| e.iter().all(|v| v.is_finite()));
-            bars(chart, sound.map(|(j, e, _)| (*j, e[low], e[high])), colour, thick)?;
+            chart.draw_series(sound.map(|(j, e, _)| {
+                PathElement::new([(*j, e[low]), (*j, e[high])], colour.stroke_width(thick))
+            }))?;
         }
         for (colour, inside) in [(INK, true), (VERMILION, false)] {
             let chosen = rows.iter().filter(|(_, e, v)| holds(e, *v) == inside && !v.is_nan());
-            dots(chart, chosen.map(|(j, _, v)| (*j, *v)), colour, 5.0)?;
+            dots(chart, chosen.map(|(j, _, v)| (*j, *v)), colour, 25)?;
         }
         Ok(())
     })
@@ -156,14 +161,15 @@ pub fn familiarity(name: &str, null: &[f32], others: &[f64], limit: f64) -> Stri
     figure(WIDTH, HEIGHT, "Distance from the simulated data", |area| {
         let mut chart = frame.headed(area, name, &note)?;
         write(area, (MARGIN, 30.0), HPos::Left, (LABEL, FAINT), "grey: simulated for training")?;
-        band(&mut chart, &stairs(x, &own), BAND)?;
-        let outline = stairs(x, &theirs).into_iter().map(|(v, _, h)| (v, h));
-        line(&mut chart, outline.chain(many.then_some((x.hi, 0.0))), BLUE, 1.6)?;
+        chart.draw_series([Polygon::new(outline(x, &own), BAND)])?;
+        chart.draw_series(LineSeries::new(outline(x, &theirs), BLUE.stroke_width(16)))?;
         for (colour, inside) in [(BLUE, true), (VERMILION, false)] {
             let few = others.iter().filter(|v| !many && !v.is_nan() && (**v <= limit) == inside);
-            bars(&mut chart, few.map(|v| (*v, 0.0, 0.35 * most)), colour, 2.0)?;
+            chart.draw_series(
+                few.map(|v| PathElement::new([(*v, 0.0), (*v, 0.35 * most)], colour.stroke_width(20))),
+            )?;
         }
-        super::chart::dashed(&mut chart, [(limit, 0.0), (limit, 1.08 * most)], VERMILION, 1.2)
+        dashed(&mut chart, [(limit, 0.0), (limit, 1.08 * most)], VERMILION, 12)
     })
 }
 
@@ -172,7 +178,6 @@ mod tests {
     use super::*;
     use crate::diag::ecdf::EcdfBand;
     use crate::report::drawn::{close, shares};
-    use crate::report::theme::RULE;
 
     #[test]
     fn a_path_that_leaves_the_band_is_marked() {

@@ -3,7 +3,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
-use super::chart::{Frame, HEIGHT, MARGIN, TICK, WIDTH, band, empty, line, rule, stairs, write};
+use super::chart::{Frame, HEIGHT, MARGIN, TICK, WIDTH, band, dashed, empty, outline, write};
 use super::svg::figure;
 use super::theme::{BAND, BLUE, FAINT, RULE, VERMILION};
 
@@ -22,8 +22,8 @@ pub fn rank_histogram(name: &str, ranks: &[u32], l: u32) -> String {
     let outside = heights.iter().enumerate().filter(|(b, h)| !bins.inside(*b, **h)).count();
     let (lower, upper): (Vec<f64>, Vec<f64>) = bins.band.iter().copied().unzip();
     let x = Axis::new(0.0, f64::from(l));
-    let lower: Vec<_> = stairs(x, &lower).iter().map(|s| (s.0, s.2)).collect();
-    let upper: Vec<_> = stairs(x, &upper).iter().map(|s| (s.0, s.2)).collect();
+    let steps = |heights: &[f64]| outline(x, heights)[1..=2 * bins.count].to_vec();
+    let (lower, upper) = (steps(&lower), steps(&upper));
     let between: Vec<_> = lower.iter().zip(&upper).map(|(a, b)| (a.0, a.1, b.1)).collect();
     let frame =
         Frame::new(x, Axis::new(0.0, tallest * 1.04), ["rank of the true value", "relative frequency"]);
@@ -32,16 +32,16 @@ pub fn rank_histogram(name: &str, ranks: &[u32], l: u32) -> String {
         let (panel, foot) = area.split_vertically(super::svg::px(HEIGHT));
         let mut chart = frame.headed(&panel, name, &format!("{outside} of {} outside", bins.count))?;
         band(&mut chart, &between, BAND)?;
-        chart.draw_series(stairs(x, &heights).chunks_exact(2).enumerate().map(|(b, ends)| {
-            let colour = if bins.inside(b, ends[0].2) { BLUE } else { VERMILION };
-            let mut bar = Rectangle::new([(ends[0].0, 0.0), (ends[1].0, ends[1].2)], colour.filled());
+        chart.draw_series(steps(&heights).chunks_exact(2).enumerate().map(|(b, ends)| {
+            let colour = if bins.inside(b, ends[0].1) { BLUE } else { VERMILION };
+            let mut bar = Rectangle::new([(ends[0].0, 0.0), ends[1]], colour.filled());
             bar.set_margin(0, 0, 8, 8);
             bar
         }))?;
         // The band's edges again, over the bars: its lower one would be hidden.
-        line(&mut chart, upper, RULE, 0.7)?;
-        line(&mut chart, lower, RULE, 0.7)?;
-        rule(&mut chart, [(x.lo, 1.0), (x.hi, 1.0)])?;
+        chart.draw_series(LineSeries::new(upper, RULE.stroke_width(7)))?;
+        chart.draw_series(LineSeries::new(lower, RULE.stroke_width(7)))?;
+        dashed(&mut chart, [(x.lo, 1.0), (x.hi, 1.0)], RULE, 7)?;
         let note = format!("{} data sets, {l} draws; grey: 99 % if calibrated", ranks.len());
         write(&foot, (MARGIN, 6.0), HPos::Left, (TICK, FAINT), &note)
     })

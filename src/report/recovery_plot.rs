@@ -1,8 +1,9 @@
 //! Estimates against true parameters.
+use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::{Axis, sorted};
-use super::chart::{Frame, MARGIN, TICK, WIDTH, bars, dashed, dots, empty, write};
+use super::chart::{Frame, MARGIN, TICK, WIDTH, dashed, dots, empty, write};
 use super::svg::{figure, px};
 use super::theme::{BLUE, FAINT, INTERVAL, VERMILION};
 use crate::data::summary::quantile;
@@ -38,13 +39,15 @@ pub fn recovery_plot(name: &str, rows: &[Row], level: f64) -> String {
         let (panel, below) = area.split_vertically(px(height));
         let mut chart = frame.headed(&panel, name, "")?;
         write(area, (MARGIN, 29.0), HPos::Left, (TICK, FAINT), &note.replace('-', "−"))?;
-        let width = if rows.len() > 150 { 0.9 } else { 1.3 };
+        let width = if rows.len() > 150 { 9 } else { 13 };
         // An interval that leaves the axis is cut at its edge.
         let crossing = drawn.iter().filter(|r| r[2] <= axis.hi && r[3] >= axis.lo);
-        bars(&mut chart, crossing.map(|r| (r[0], r[2], r[3])), INTERVAL, width)?;
-        dashed(&mut chart, [(axis.lo, axis.lo), (axis.hi, axis.hi)], VERMILION, 1.4)?;
+        chart.draw_series(
+            crossing.map(|r| PathElement::new([(r[0], r[2]), (r[0], r[3])], INTERVAL.stroke_width(width))),
+        )?;
+        dashed(&mut chart, [(axis.lo, axis.lo), (axis.hi, axis.hi)], VERMILION, 14)?;
         let inside = drawn.iter().filter(|r| axis.holds(r[1]));
-        dots(&mut chart, inside.map(|r| (r[0], r[1])), BLUE, 3.4)?;
+        dots(&mut chart, inside.map(|r| (r[0], r[1])), BLUE, 17)?;
         write(&below, (MARGIN, 6.0), HPos::Left, (TICK, FAINT), &foot)
     })
 }

@@ -1,8 +1,9 @@
 //! What larger data sets bring: numbers against the size of the data, one small panel each.
+use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
-use super::chart::{Frame, band, bold, dots, legend, line};
+use super::chart::{Frame, band, bold, dots, legend};
 use super::svg::{Area, Drawn, figure, px};
 use super::theme::{BLUE, FAINT, PALE, VERMILION};
 
@@ -55,12 +56,13 @@ fn panel(area: &Area, curve: &SizeCurve) -> Drawn {
     band(&mut chart, &around, PALE)?;
     if let (Some(&(first, value, _)), true) = (ours.first(), curve.root) {
         let steps = (0..=40).map(|i| first + (most - first) * f64::from(i) / 40.0);
-        line(&mut chart, steps.map(|n| (n, value * (first / n).sqrt())), FAINT, 1.2)?;
+        let fall = steps.map(|n| (n, value * (first / n).sqrt()));
+        chart.draw_series(LineSeries::new(fall, FAINT.stroke_width(12)))?;
     }
-    line(&mut chart, published.iter().copied(), VERMILION, 1.4)?;
-    dots(&mut chart, published, VERMILION, 5.0)?;
-    line(&mut chart, ours.iter().map(|p| (p.0, p.1)), BLUE, 1.8)?;
-    dots(&mut chart, ours.iter().map(|p| (p.0, p.1)), BLUE, 5.0)
+    chart.draw_series(LineSeries::new(published.iter().copied(), VERMILION.stroke_width(14)))?;
+    dots(&mut chart, published, VERMILION, 25)?;
+    chart.draw_series(LineSeries::new(ours.iter().map(|p| (p.0, p.1)), BLUE.stroke_width(18)))?;
+    dots(&mut chart, ours.iter().map(|p| (p.0, p.1)), BLUE, 25)
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use plotters::prelude::{DrawingArea, DrawingAreaErrorKind, WHITE};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
-    FontTransform,
 };
 
 /// A figure, or part of one.
@@ -23,7 +22,7 @@ pub type Area = DrawingArea<Svg, Shift>;
 /// Result of drawing. Text in memory can always be written, so it is never an error.
 pub type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<Infallible>>;
 
-/// Pixels in plotters' units, tenths of a pixel.
+/// Pixels in plotters' units, tenths of a pixel. Widths of strokes and radii are written in that unit.
 pub fn px(pixels: f64) -> i32 {
     (10.0 * pixels).round() as i32
 }
@@ -121,14 +120,10 @@ impl DrawingBackend for Svg {
         self.add(s.color(), style, &format!("M{x0} {y0}H{x1}V{y1}H{x0}z"))
     }
 
-    /// A dot is a line of no length with round ends.
-    fn draw_circle<S: BackendStyle>(&mut self, (x, y): BackendCoord, r: u32, s: &S, fill: bool) -> Written {
-        if fill {
-            let style = format!("{} stroke-linecap=\"round\"", stroked(s.color(), 2 * r));
-            return self.add(s.color(), style, &format!("M{x} {y}h0"));
-        }
-        let ring = format!("M{} {y}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0-{d} 0", x - r as i32, d = 2 * r);
-        self.add(s.color(), stroked(s.color(), s.stroke_width()), &ring)
+    /// A dot, filled or not: a line of no length with round ends.
+    fn draw_circle<S: BackendStyle>(&mut self, (x, y): BackendCoord, r: u32, s: &S, _: bool) -> Written {
+        let style = format!("{} stroke-linecap=\"round\"", stroked(s.color(), 2 * r));
+        self.add(s.color(), style, &format!("M{x} {y}h0"))
     }
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
@@ -159,13 +154,9 @@ impl DrawingBackend for Svg {
             VPos::Center => 0.35,
             VPos::Bottom => -0.24,
         };
-        let turn = match style.transform() {
-            FontTransform::None => 0,
-            FontTransform::Rotate90 => 90,
-            FontTransform::Rotate180 => 180,
-            FontTransform::Rotate270 => -90,
-        };
-        let turn = if turn == 0 { String::new() } else { format!(" transform=\"rotate({turn} {x} {y})\"") };
+        let (cos, sin) = style.transform().transform(1, 0);
+        let angle = if sin == 0 { 90 * (1 - cos) } else { 90 * sin };
+        let turn = if angle == 0 { String::new() } else { format!(" transform=\"rotate({angle} {x} {y})\"") };
         let bold = if matches!(style.style(), FontStyle::Bold) { " font-weight=\"600\"" } else { "" };
         let _ = writeln!(
             self.text,
@@ -192,19 +183,11 @@ fn stroked(colour: BackendColor, width: u32) -> String {
     format!("fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\"", hex(colour))
 }
 
-/// Path data of a polyline, in steps, which are shorter than places.
+/// Path data of a polyline.
 fn joined(points: impl IntoIterator<Item = BackendCoord>) -> String {
     let mut path = String::new();
-    let mut last: Option<BackendCoord> = None;
     for (x, y) in points {
-        let _ = match last.map(|(u, v)| (x - u, y - v)) {
-            None => write!(path, "M{x} {y}"),
-            Some((0, dy)) => write!(path, "v{dy}"),
-            Some((dx, 0)) => write!(path, "h{dx}"),
-            Some((dx, dy)) if dy < 0 => write!(path, "l{dx}{dy}"),
-            Some((dx, dy)) => write!(path, "l{dx} {dy}"),
-        };
-        last = Some((x, y));
+        let _ = write!(path, "{}{x} {y}", if path.is_empty() { 'M' } else { 'L' });
     }
     path
 }
@@ -263,8 +246,8 @@ mod tests {
             [
                 "<path fill=\"none\" stroke=\"#FF0000\" stroke-width=\"24\" stroke-linecap=\"round\" d=\"M1 2h0M3 4h0\"/>",
                 // What leaves the figure is held at its edge.
-                "<path fill=\"none\" stroke=\"#FF0000\" stroke-width=\"7\" d=\"M0 0h5v9h2\"/>",
-                "<path fill=\"#FF0000\" d=\"M0 0h5v5z\"/>",
+                "<path fill=\"none\" stroke=\"#FF0000\" stroke-width=\"7\" d=\"M0 0L5 0L5 9L7 9\"/>",
+                "<path fill=\"#FF0000\" d=\"M0 0L5 0L5 5z\"/>",
                 "<path fill=\"#FF0000\" d=\"M2 3H9V9H2z\"/>",
             ]
         );

@@ -2,36 +2,35 @@
 //! follows the reader's scheme overrides their colours by attribute, which needs no second drawing.
 use plotters::style::RGBColor;
 
+const fn rgb(hex: u32) -> RGBColor {
+    RGBColor((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
+
 /// Posterior, estimates, curves.
-pub const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
+pub const BLUE: RGBColor = rgb(0x0072B2);
 /// Truth, and what is outside a band.
-pub const VERMILION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
+pub const VERMILION: RGBColor = rgb(0xD55E00);
 /// Prior.
-pub const GREY: RGBColor = RGBColor(0x9A, 0xA0, 0xA6);
+pub const GREY: RGBColor = rgb(0x9AA0A6);
 /// Light blue for areas under blue lines.
-pub const PALE: RGBColor = RGBColor(0xCF, 0xE3, 0xF1);
+pub const PALE: RGBColor = rgb(0xCFE3F1);
 /// Text.
-pub const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
+pub const INK: RGBColor = rgb(0x333333);
 /// Secondary text and axes.
-pub const FAINT: RGBColor = RGBColor(0x6B, 0x71, 0x77);
+pub const FAINT: RGBColor = rgb(0x6B7177);
 /// Where right curves and bars stay.
-pub const BAND: RGBColor = RGBColor(0xE3, 0xE6, 0xE9);
+pub const BAND: RGBColor = rgb(0xE3E6E9);
 /// Edges of bands, and where curves should be.
-pub const RULE: RGBColor = RGBColor(0x4A, 0x50, 0x56);
+pub const RULE: RGBColor = rgb(0x4A5056);
 /// Grids, and axes without ticks.
-pub const GRID: RGBColor = RGBColor(0xE0, 0xE3, 0xE6);
+pub const GRID: RGBColor = rgb(0xE0E3E6);
 /// Draws of the prior.
-pub const PRIOR_DOT: RGBColor = RGBColor(0xDA, 0xDD, 0xE0);
+pub const PRIOR_DOT: RGBColor = rgb(0xDADDE0);
 /// Intervals behind estimates.
-pub const INTERVAL: RGBColor = RGBColor(0xB5, 0xD3, 0xE7);
+pub const INTERVAL: RGBColor = rgb(0xB5D3E7);
 /// Draws outside the 95 % region, in it, in the 80 % and in the 50 % region. In the light the inner one stands out by its
 /// darkness, in the dark by its light.
-pub const SHADES: [RGBColor; 4] = [
-    RGBColor(0xA9, 0xCC, 0xE3),
-    RGBColor(0x6F, 0xAE, 0xD6),
-    RGBColor(0x2E, 0x86, 0xC1),
-    RGBColor(0x0B, 0x4F, 0x82),
-];
+pub const SHADES: [RGBColor; 4] = [rgb(0xA9CCE3), rgb(0x6FAED6), rgb(0x2E86C1), rgb(0x0B4F82)];
 
 /// Every colour that a figure uses, and what it becomes in the dark.
 pub const DARK: [(RGBColor, &str); 16] = [
