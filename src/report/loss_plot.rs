@@ -10,7 +10,7 @@ use crate::data::summary::quantile;
 /// Points of a curve: more than the figure has pixels would not be seen.
 const BINS: usize = 240;
 /// Width in pixels: legible on a phone without turning it.
-const WIDTH: f64 = 460.0;
+const WIDTH: f64 = 400.0;
 
 /// Loss (nats) of training at `steps`, and of validation at its own steps if there was any.
 ///
@@ -37,7 +37,7 @@ pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32
     let mean: Vec<_> = bins.iter().map(|b| (b.step, b.mean)).collect();
     let every = validation.len().div_ceil(BINS).max(1);
     let shown: Vec<_> = validation.into_iter().step_by(every).collect();
-    figure(WIDTH, 300.0, TITLE, |area| {
+    figure(WIDTH, 280.0, TITLE, |area| {
         let mut chart = frame.open(area)?;
         band(&mut chart, &bins.iter().map(|b| (b.step, b.low, b.high)).collect::<Vec<_>>(), PALE)?;
         chart.draw_series(LineSeries::new(from_below(&mean, y.hi), BLUE.stroke_width(16)))?;

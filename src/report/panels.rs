@@ -113,7 +113,7 @@ pub fn predictive(name: &str, observed: &[f32], replicates: &[f32]) -> String {
     }
     let holds = |e: &[f64; 4], v: f64| e[0] <= v && v <= e[3];
     let missed = rows.iter().filter(|(_, e, v)| !holds(e, *v)).count();
-    let note = format!("{missed} of {shown} values outside 90 %");
+    let note = format!("{missed} of {shown} outside 90 %");
     let names = ["value, or statistic of the items", "sds of the replicates"];
     let x = Axis::new(0.4, width.max(1) as f64 + 0.6).whole();
     let frame = Frame::new(x, Axis::new(-4.0, 4.0), names);
@@ -239,7 +239,7 @@ mod tests {
     fn intervals_stand_over_their_value() {
         let replicates: Vec<f32> = (0..=200).flat_map(|i| [i as f32, 5.0]).collect();
         let svg = predictive("a", &[100.0, 9.0], &replicates);
-        assert!(svg.contains("1 of 2 values outside"));
+        assert!(svg.contains("1 of 2 outside 90 %"));
         let (wide, narrow) = (shares(&svg, PALE), shares(&svg, SHADES[1]));
         let x = |j: f64| (j - 0.4) / 2.2;
         // Uniform on 0..200: 90 and 50 % in sds of 200 / sqrt(12).
