@@ -4,6 +4,7 @@ use couplet::check::sample_plan;
 use couplet::model::network::Rows;
 use couplet::runtime::plan::Plan;
 use couplet::runtime::snippets::SNIPPETS;
+use couplet::runtime::Tiling;
 use couplet::runtime::wgsl::{grad_module, row_module, update_module};
 use couplet::{Model, kernels, optim, sim};
 use naga::back::{hlsl, msl, spv};
@@ -61,9 +62,13 @@ fn limits(module: &naga::Module) -> Result<(), String> {
 }
 
 fn check(plan: &Plan) {
-    let module = row_module(plan).unwrap_or_else(|e| panic!("plan `{}`: {e}", plan.name));
+    check_in(plan, Tiling::default());
+}
+
+fn check_in(plan: &Plan, tiling: Tiling) {
+    let module = row_module(plan, tiling).unwrap_or_else(|e| panic!("plan `{}`: {e}", plan.name));
     if let Err(e) = fault(&module.source) {
-        panic!("plan `{}`: {e}", plan.name);
+        panic!("plan `{}`, tiling {tiling}: {e}", plan.name);
     }
 }
 

@@ -11,6 +11,8 @@ pub struct GpuRequest {
     pub software: bool,
     /// Bounds and loop checks in the shaders; none: only with the environment variable `COUPLET_CHECKED=1`.
     pub checked: Option<bool>,
+    /// Whether the tilings that `couplet tune` stored are in use (`runtime/choices.rs`).
+    pub tuned: bool,
 }
 
 impl GpuRequest {
@@ -118,12 +120,15 @@ pub(crate) fn choose(request: &GpuRequest) -> Result<(wgpu::Adapter, AdapterLine
     Ok(all.swap_remove(at))
 }
 
-/// WebGPU's default limits, which suffice, but buffers as large as the adapter can.
+/// WebGPU's default limits, which suffice, but buffers as large as the adapter can, and workgroups of as many threads: those
+/// are a choice of tuning only.
 pub(crate) fn limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     let can = adapter.limits();
     wgpu::Limits {
         max_buffer_size: can.max_buffer_size,
         max_storage_buffer_binding_size: can.max_storage_buffer_binding_size,
+        max_compute_invocations_per_workgroup: can.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_size_x: can.max_compute_workgroup_size_x,
         // DX12 sets memory aside for each of these at once; the default is a million
         max_non_sampler_bindings: 20_000,
         ..wgpu::Limits::default()
@@ -142,7 +147,7 @@ mod tests {
         let lines =
             [line("GeForce", "discrete"), line("Iris", "integrated"), line("llvmpipe (LLVM)", "software")];
         let ask =
-            |name: Option<&str>, software| GpuRequest { name: name.map(Into::into), software, checked: None };
+            |name: Option<&str>, software| GpuRequest { name: name.map(Into::into), software, ..GpuRequest::default() };
         assert_eq!(pick(&ask(None, false), &lines).unwrap(), 0);
         assert_eq!(pick(&ask(Some("iris"), false), &lines).unwrap(), 1);
         assert_eq!(pick(&ask(Some("LLVM"), false), &lines).unwrap(), 2);

@@ -48,12 +48,13 @@ pub enum Device {
 }
 
 impl DeviceChoice {
-    /// Opens the device. `auto` takes hardware only: software adapters are slower than our own CPU code.
+    /// Opens the device. `auto` takes hardware only: software adapters are slower than our own CPU code. On a GPU the tilings
+    /// that `couplet tune` stored are in use.
     ///
     /// # Errors
     /// For `gpu` and `gpu:NAME`, see [`Gpu::open`].
     pub fn open(&self) -> Result<Device> {
-        let request = |name: &Option<String>| GpuRequest { name: name.clone(), ..GpuRequest::default() };
+        let request = |name: &Option<String>| GpuRequest { name: name.clone(), tuned: true, ..GpuRequest::default() };
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Gpu(name) => Gpu::open(&request(name)).map(Device::Gpu),
