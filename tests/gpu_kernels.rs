@@ -1,9 +1,9 @@
 //! Every row kernel against its twin on whatever adapter there is (software too), with and without checks in the shaders.
 use couplet::check::{compare, row_counts};
 use couplet::kernels;
-use couplet::runtime::{GpuRequest, Tiling};
 use couplet::runtime::gpu::Gpu;
 use couplet::runtime::kernel::KernelDef;
+use couplet::runtime::{GpuRequest, Tiling};
 
 fn kernels_agree(checked: bool, tiling: Tiling, which: fn(&KernelDef) -> bool) {
     let request = GpuRequest { software: true, checked: Some(checked), ..GpuRequest::default() };
@@ -37,7 +37,7 @@ fn kernels_agree_with_their_twins_in_unchecked_shaders() {
     kernels_agree(false, Tiling::default(), |_| true);
 }
 
-/// What takes a software driver long to compile; whole plans have these in other tilings (`gpu_parity.rs`), and
+/// What takes a software driver long to compile. Most are in the whole plans in other tilings (`gpu_parity.rs`), and
 /// `couplet selftest --tilings all` has everything.
 fn is_slow(def: &KernelDef) -> bool {
     ["flow/base_sample", "flow/householder", "layers/activation", "layers/item_activation"]

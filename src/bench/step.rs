@@ -137,7 +137,8 @@ pub fn measure_step(
     let barriers = match tiling {
         None => 0,
         Some(tiling) => {
-            let counted = launches(&plan, batch, chunk, tiling).map_err(|e| Error::config("plan", e, "Report it"))?;
+            let counted =
+                launches(&plan, batch, chunk, tiling).map_err(|e| Error::config("plan", e, "Report it"))?;
             counted.0.iter().map(|l| l.times * l.barriers).sum()
         }
     };

@@ -47,12 +47,11 @@ impl std::fmt::Display for Line {
 }
 
 /// Checks a device. A GPU, in each of these tilings: every kernel against its twin, then a few training steps against the
-/// CPU's. The CPU: that those steps give the same bits twice and finite losses.
+/// CPU's. The CPU: that those steps give the same bits twice and finite losses. `done` hears of each check when it is done.
 ///
 /// # Errors
-/// If training cannot run at all, or a tiling does not fit the device. What merely differs is in the lines.
-pub fn selftest(device: &Device, tilings: &[Tiling]) -> Result<Vec<Line>> {
-    let mut lines = vec![];
+/// If training cannot run at all, or a tiling does not fit the device. What merely differs is said in a line.
+pub fn selftest(device: &Device, tilings: &[Tiling], done: &mut dyn FnMut(Line)) -> Result<()> {
     let training =
         Training { model: Model::builtin("two-moons")?, batch: 64, steps: 20, lr: 1e-3, nudge: 0.0 };
     let cpu = training.run(&Device::Cpu)?;
@@ -61,7 +60,8 @@ pub fn selftest(device: &Device, tilings: &[Tiling]) -> Result<Vec<Line>> {
             true => agree(&cpu.0, &cpu.0),
             false => Err("two runs gave different bits".into()),
         };
-        return Ok(vec![Line { name: "training".into(), outcome }]);
+        done(Line { name: "training".into(), outcome });
+        return Ok(());
     };
     for &tiling in tilings {
         let gpu = gpu.with_tiling(tiling)?;
@@ -70,12 +70,12 @@ pub fn selftest(device: &Device, tilings: &[Tiling]) -> Result<Vec<Line>> {
             false => format!("{name} {tiling}"),
         };
         for def in kernels::all() {
-            lines.push(Line { name: named(def.name), outcome: kernel(&gpu, def, tiling) });
+            done(Line { name: named(def.name), outcome: kernel(&gpu, def, tiling) });
         }
         let trained = training.run(&Device::Gpu(gpu)).map_err(|e| e.to_string());
-        lines.push(Line { name: named("training"), outcome: trained.and_then(|gpu| agree(&cpu.0, &gpu.0)) });
+        done(Line { name: named("training"), outcome: trained.and_then(|gpu| agree(&cpu.0, &gpu.0)) });
     }
-    Ok(lines)
+    Ok(())
 }
 
 fn kernel(

@@ -57,8 +57,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     writeln!(out, "{}", listing(&counted))?;
     let capacity = CAPACITY[usize::from(!training)].min(batch.next_multiple_of(SMALL_TILE));
     writeln!(out, "{}", summary(&plan, &counted, (batch, capacity), w.parameters()))?;
-    let (launched, cases) =
-        launches(&plan, batch, capacity, Tiling::default()).map_err(|e| Error::config("plan", e, "Report it"))?;
+    let (launched, cases) = launches(&plan, batch, capacity, Tiling::default())
+        .map_err(|e| Error::config("plan", e, "Report it"))?;
     write!(
         out,
         "On a GPU, {} launches; the row program has {cases} distinct calls:\n{}",

@@ -41,13 +41,23 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
             }
         }
         let mut seen = vec![];
-        tilings.retain(|t| !seen.contains(t) && { seen.push(*t); true });
+        tilings.retain(|t| {
+            !seen.contains(t) && {
+                seen.push(*t);
+                true
+            }
+        });
     }
-    let lines = crate::check::selftest(&device, &tilings)?;
-    for line in &lines {
-        writeln!(out, "{line}")?;
-    }
-    let failed = lines.iter().filter(|line| !line.ok()).count();
-    writeln!(out, "{} of {} checks passed on {}.", lines.len() - failed, lines.len(), device.name())?;
+    let (mut all, mut failed, mut written) = (0, 0, Ok(()));
+    crate::check::selftest(&device, &tilings, &mut |line| {
+        all += 1;
+        failed += usize::from(!line.ok());
+        // Checks on a slow driver take minutes: each line is shown at once.
+        if written.is_ok() {
+            written = writeln!(out, "{line}").and_then(|()| out.flush());
+        }
+    })?;
+    written?;
+    writeln!(out, "{} of {all} checks passed on {}.", all - failed, device.name())?;
     Ok(if failed == 0 { Outcome::Done } else { Outcome::No })
 }

@@ -1,6 +1,7 @@
 //! Which adapters there are, and which one fits a request.
 use crate::error::{Error, Result};
 use std::fmt;
+use std::path::PathBuf;
 
 /// What is asked of [`crate::runtime::gpu::Gpu::open`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub struct GpuRequest {
     pub software: bool,
     /// Bounds and loop checks in the shaders; none: only with the environment variable `COUPLET_CHECKED=1`.
     pub checked: Option<bool>,
-    /// Whether the tilings that `couplet tune` stored are in use (`runtime/choices.rs`).
-    pub tuned: bool,
+    /// The file of tilings that `couplet tune` stored (`runtime/choices.rs`); none: the default for every plan.
+    pub tilings: Option<PathBuf>,
 }
 
 impl GpuRequest {
@@ -146,8 +147,11 @@ mod tests {
     fn software_is_taken_only_when_named_or_allowed() {
         let lines =
             [line("GeForce", "discrete"), line("Iris", "integrated"), line("llvmpipe (LLVM)", "software")];
-        let ask =
-            |name: Option<&str>, software| GpuRequest { name: name.map(Into::into), software, ..GpuRequest::default() };
+        let ask = |name: Option<&str>, software| GpuRequest {
+            name: name.map(Into::into),
+            software,
+            ..GpuRequest::default()
+        };
         assert_eq!(pick(&ask(None, false), &lines).unwrap(), 0);
         assert_eq!(pick(&ask(Some("iris"), false), &lines).unwrap(), 1);
         assert_eq!(pick(&ask(Some("LLVM"), false), &lines).unwrap(), 2);

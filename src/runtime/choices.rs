@@ -115,7 +115,8 @@ impl Choices {
         let mut found = vec![];
         for c in &self.choices {
             let k = &c.key;
-            let same = [&k.adapter, &k.backend, &k.driver] == [&adapter.name, &adapter.backend, &adapter.driver];
+            let same =
+                [&k.adapter, &k.backend, &k.driver] == [&adapter.name, &adapter.backend, &adapter.driver];
             if same && !found.contains(&c.tiling) {
                 found.push(c.tiling);
             }
@@ -143,7 +144,12 @@ mod tests {
     use super::*;
 
     fn adapter() -> AdapterLine {
-        AdapterLine { name: "GeForce".into(), backend: "Vulkan".into(), kind: "discrete", driver: "NVIDIA 5".into() }
+        AdapterLine {
+            name: "GeForce".into(),
+            backend: "Vulkan".into(),
+            kind: "discrete",
+            driver: "NVIDIA 5".into(),
+        }
     }
     fn choice(rows: usize, tiling: Tiling) -> Choice {
         let key = Key::new(&adapter(), "fn main() {}", false, rows);

@@ -67,7 +67,7 @@ impl Gpu {
                 note(&heard, format!("the device was lost ({text})"));
             }
         });
-        let stored = Choices::file().filter(|_| request.tuned).map(|path| Choices::read(&path).0);
+        let stored = request.tilings.as_deref().map(|path| Choices::read(path).0);
         let tilings = Tilings::Chosen(stored.unwrap_or_default());
         Ok(Self::new(info, device, queue, request.checked(), true, trouble, tilings))
     }
@@ -95,7 +95,8 @@ impl Gpu {
     pub fn most(&self) -> Most {
         let limits = self.device.limits();
         Most {
-            threads: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x) as usize,
+            threads: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+                as usize,
             shared: limits.max_compute_workgroup_storage_size as usize,
         }
     }

@@ -77,8 +77,9 @@ impl Tiling {
                 return Some(format!("expected at most {} threads, found {}", most.threads, self.threads));
             }
             let shared = self.shared_bytes();
-            (shared > most.shared)
-                .then(|| format!("expected at most {} bytes of workgroup memory, found {shared}", most.shared))
+            (shared > most.shared).then(|| {
+                format!("expected at most {} bytes of workgroup memory, found {shared}", most.shared)
+            })
         })
     }
 
@@ -112,7 +113,8 @@ impl std::str::FromStr for Tiling {
     /// `16x128`: rows, then threads.
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |part: &str| part.trim().parse::<usize>().ok();
-        let read = text.split_once('x').and_then(|(a, b)| Some(Self { rows: number(a)?, threads: number(b)? }));
+        let read =
+            text.split_once('x').and_then(|(a, b)| Some(Self { rows: number(a)?, threads: number(b)? }));
         let tiling = read.ok_or_else(|| format!("expected ROWSxTHREADS such as 16x128, found `{text}`"))?;
         tiling.problem().map_or(Ok(tiling), Err)
     }

@@ -23,8 +23,12 @@ const MOST_LAUNCHES: usize = 4096;
 /// Rounds, where time does not end before, and fewest that a choice may rest on.
 const ROUNDS: usize = 15;
 const FEWEST: usize = 3;
-/// Part of the time in which candidates are compiled; those that it does not reach are left out.
+/// Part of the time in which candidates are compiled, if not so many rounds of those that are ready need more than the rest;
+/// candidates that it does not reach are left out.
 const COMPILING: f64 = 0.7;
+const RESERVED: usize = 5;
+/// A candidate is not worth rounds if its first sample is so many times as slow as another's.
+const HOPELESS: f64 = 2.0;
 /// The default is left only for a gain beyond the noise of such measurements, in so large a part of the rounds.
 const LEAST_GAIN: f64 = 0.03;
 const MOST_ROUNDS_WON: f64 = 0.75;
@@ -47,8 +51,9 @@ pub struct Pass {
     pub run: RunArgs,
     /// The weights.
     pub weights: Weights,
-    /// A slot that the plan writes, and how many of its columns: a candidate must leave the default's values there.
-    pub result: (Slot, usize),
+    /// A slot that the plan writes, and how many of its columns: a candidate must leave the default's values there. None: the
+    /// metadata of the rows, which hold the losses.
+    pub result: Option<(Slot, usize)>,
 }
 
 /// A tiling and what became of it.
@@ -74,6 +79,10 @@ pub struct Tuned {
 }
 
 impl Tuned {
+    /// Whether anything but the default was timed often enough to say something: else there is nothing to keep.
+    pub fn says_something(&self) -> bool {
+        self.candidates.iter().skip(1).any(|c| c.against(&self.candidates[0]).is_some())
+    }
     /// The entry for the file of choices.
     pub fn choice(&self) -> Choice {
         let median_of = |tiling: Tiling| {
@@ -148,20 +157,26 @@ fn measure(on: &mut impl Launches, tilings: &[Tiling], seconds: f64) -> Result<V
     on.prepare(default)?;
     on.run(default, 1)?;
     let expected = on.result()?;
-    let mut launches = vec![launches_of(on, default)?];
+    let mut samples = vec![first_sample(on, default)?];
     let mut all = vec![Candidate { tiling: default, times: Ok(vec![]) }];
     for &tiling in &tilings[1..] {
-        let ready = match on.clock() > COMPILING * seconds {
-            true => Err("no time was left".into()),
-            false => match ready(on, tiling, &expected) {
-                Ok(n) => Ok(n),
-                Err(problem) => {
-                    on.run(default, 1)?;
-                    Err(problem)
+        let reserved = RESERVED as f64 * samples.iter().map(|s| s.seconds).sum::<f64>();
+        let ready = if on.clock() > (COMPILING * seconds).min(seconds - reserved) {
+            Err("no time was left".into())
+        } else {
+            let ready = ready(on, tiling, &expected);
+            if ready.is_err() {
+                on.run(default, 1)?;
+            }
+            let best = samples.iter().filter_map(Sample::each).fold(f64::INFINITY, f64::min);
+            ready.and_then(|s| match s.each() {
+                Some(each) if each > HOPELESS * best => {
+                    Err(format!("too slow: {:.1} ms in its first sample", 1e3 * each))
                 }
-            },
+                _ => Ok(s),
+            })
         };
-        launches.push(*ready.as_ref().unwrap_or(&0));
+        samples.push(*ready.as_ref().unwrap_or(&Sample::default()));
         all.push(Candidate { tiling, times: ready.map(|_| vec![]) });
     }
     for round in 0..ROUNDS {
@@ -171,7 +186,7 @@ fn measure(on: &mut impl Launches, tilings: &[Tiling], seconds: f64) -> Result<V
             if on.clock() > seconds {
                 return Ok(all);
             }
-            let (c, n) = (&mut all[i], launches[i]);
+            let (c, n) = (&mut all[i], samples[i].launches);
             let Ok(times) = &mut c.times else { continue };
             match on.run(c.tiling, n) {
                 Ok(took) => times.push(took / n as f64),
@@ -186,8 +201,22 @@ fn measure(on: &mut impl Launches, tilings: &[Tiling], seconds: f64) -> Result<V
     Ok(all)
 }
 
-/// Compiles a candidate and compares its result with the default's; launches of a sample, or why it is passed over.
-fn ready(on: &mut impl Launches, tiling: Tiling, expected: &[f32]) -> std::result::Result<usize, String> {
+/// Launches and the time they took together.
+#[derive(Clone, Copy, Default)]
+struct Sample {
+    launches: usize,
+    seconds: f64,
+}
+
+impl Sample {
+    /// Time of one launch.
+    fn each(&self) -> Option<f64> {
+        (self.launches > 0).then(|| self.seconds / self.launches as f64)
+    }
+}
+
+/// Compiles a candidate and compares its result with the default's; its first sample, or why it is passed over.
+fn ready(on: &mut impl Launches, tiling: Tiling, expected: &[f32]) -> std::result::Result<Sample, String> {
     let mut run = || -> Result<Vec<f32>> {
         on.prepare(tiling)?;
         on.run(tiling, 1)?;
@@ -197,16 +226,16 @@ fn ready(on: &mut impl Launches, tiling: Tiling, expected: &[f32]) -> std::resul
     if let Some(problem) = differs(expected, &found) {
         return Err(problem);
     }
-    launches_of(on, tiling).map_err(|e| e.to_string())
+    first_sample(on, tiling).map_err(|e| e.to_string())
 }
 
-/// Launches that take as long as a sample should.
-fn launches_of(on: &mut impl Launches, tiling: Tiling) -> Result<usize> {
+/// As many launches as take the time of a sample.
+fn first_sample(on: &mut impl Launches, tiling: Tiling) -> Result<Sample> {
     let mut n = 1;
     loop {
         let took = on.run(tiling, n)?;
         if took >= SAMPLE || n >= MOST_LAUNCHES {
-            return Ok(n);
+            return Ok(Sample { launches: n, seconds: took });
         }
         let wanted = SAMPLE / took.max(1e-9) * n as f64;
         n = (wanted.ceil() as usize).clamp(n + 1, 8 * n).min(MOST_LAUNCHES);
@@ -260,7 +289,8 @@ impl Launches for OnGpu<'_> {
         Ok(begun.elapsed().as_secs_f64())
     }
     fn result(&mut self) -> Result<Vec<f32>> {
-        let (slot, width) = self.pass.result;
+        let meta = self.plan.plan.meta;
+        let (slot, width) = self.pass.result.unwrap_or((meta, meta.width as usize));
         self.plan.read(self.gpu, slot, self.pass.run.rows as usize, width)
     }
     fn clock(&self) -> f64 {

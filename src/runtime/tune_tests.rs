@@ -34,9 +34,8 @@ fn what_is_truly_faster_is_chosen() {
 fn noise_and_ties_keep_the_default() {
     let mut left = 0;
     for seed in 0..200 {
-        let all = [DEFAULT, A, B, C].map(|t| {
-            candidate(t, &noisy(100 + 4 * seed + t.rows as u32 + t.threads as u32, 15, 1.0, 0.03))
-        });
+        let all = [DEFAULT, A, B, C]
+            .map(|t| candidate(t, &noisy(100 + 4 * seed + t.rows as u32 + t.threads as u32, 15, 1.0, 0.03)));
         left += u32::from(decide(&all) != DEFAULT);
     }
     assert!(left <= 4, "{left} of 200 choices by noise alone");
@@ -133,14 +132,15 @@ impl Launches for Fake {
 
 #[test]
 fn candidates_take_turns_and_samples_have_their_length() {
-    let mut on = Fake::new(&[(DEFAULT, Takes(2e-4)), (A, Takes(1e-4)), (B, Takes(0.4))]);
+    let mut on = Fake::new(&[(DEFAULT, Takes(2e-4)), (A, Takes(1e-4)), (B, Takes(1.9e-4)), (C, Takes(3e-4))]);
     let all = on.measured(1e3).unwrap();
-    for (c, expected) in all.iter().zip([2e-4, 1e-4, 0.4]) {
+    for (c, expected) in all.iter().zip([2e-4, 1e-4, 1.9e-4]) {
         let times = c.times.as_ref().unwrap();
         assert_eq!(times.len(), ROUNDS);
         assert!(times.iter().all(|t| (t / expected - 1.0).abs() < 1e-9), "{times:?}");
     }
-    assert!(on.longest <= 0.4 + 1e-9, "no sample is far longer than it should be");
+    assert!(on.longest <= 8.0 * SAMPLE, "no sample is far longer than it should be");
+    assert!(all[3].times.as_ref().unwrap_err().contains("too slow: 0.3 ms"), "{:?}", all[3]);
     assert_eq!(decide(&all), A);
     assert_eq!(all[1].against(&all[0]).map(|(_, won)| won), Some(1.0));
     let mut fast = Fake::new(&[(DEFAULT, Takes(1e-9)), (A, Takes(0.5e-9))]);
@@ -174,6 +174,13 @@ fn time_is_kept() {
     let mut on = Fake::new(&[(DEFAULT, Takes(2e-3)), (A, Takes(1e-3))]);
     let all = on.measured(0.01).unwrap();
     assert_eq!((on.clock() < 0.3, decide(&all)), (true, DEFAULT));
+    // four candidates of a second: rounds of two fit
+    let each = 1.0;
+    let of = |rows| (Tiling { rows, threads: 64 }, Takes(each));
+    let mut on = Fake::new(&[(DEFAULT, Takes(each)), of(4), of(8), of(16), of(32)]);
+    let all = on.measured(20.0).unwrap();
+    let ready = all.iter().filter(|c| c.times.is_ok()).count();
+    assert!(ready > 1 && ready < 5 && all[1].against(&all[0]).is_some(), "{all:?}");
     // an end within the rounds
     let mut on = Fake::new(&[(DEFAULT, Takes(0.2)), (A, Takes(0.1))]);
     let all = on.measured(2.5).unwrap();
@@ -186,6 +193,9 @@ fn an_entry_says_what_was_measured() {
     let tuned = Tuned { plan: "train".into(), key: Key::default(), chosen: decide(&candidates), candidates };
     let choice = tuned.choice();
     assert_eq!((choice.tiling, choice.seconds, choice.default_seconds), (A, 1.5, 3.0));
+    assert!(tuned.says_something());
+    let few = vec![candidate(DEFAULT, &[4.0, 2.0, 3.0]), candidate(A, &[1.0, 1.5])];
+    assert!(!Tuned { candidates: few, ..tuned }.says_something());
 }
 #[test]
 fn results_that_differ_are_seen() {

@@ -238,7 +238,11 @@ mod tests {
 
     #[test]
     fn equal_calls_share_a_case_and_the_program_carries_the_words() {
-        let m = row_module(&plan(&[(&PROBE, 4, ""), (&PROBE, 12, ""), (&PROBE, 4, "")]), Tiling { rows: 16, threads: 64 }).unwrap();
+        let m = row_module(
+            &plan(&[(&PROBE, 4, ""), (&PROBE, 12, ""), (&PROBE, 4, "")]),
+            Tiling { rows: 16, threads: 64 },
+        )
+        .unwrap();
         let half = 0.5f32.to_bits();
         assert_eq!((m.cases, m.stride), (2, 3));
         assert_eq!(m.program, [0, 0, half, 1, 1, half, 0, 2, half]);
@@ -252,7 +256,11 @@ mod tests {
     #[test]
     fn shared_texts_come_once() {
         let (prior, both) = ("fn prior() {}\n", "fn prior() {}\nfn simulate() {}\n");
-        let m = row_module(&plan(&[(&PROBE, 4, both), (&PROBE, 8, prior), (&PROBE, 12, both)]), Tiling::default()).unwrap();
+        let m = row_module(
+            &plan(&[(&PROBE, 4, both), (&PROBE, 8, prior), (&PROBE, 12, both)]),
+            Tiling::default(),
+        )
+        .unwrap();
         for once in [
             "fn prior()",
             "fn simulate()",
