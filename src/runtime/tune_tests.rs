@@ -64,7 +64,7 @@ fn too_few_rounds_failures_and_nonsense_choose_nothing() {
 #[derive(Clone, Copy)]
 enum Does {
     Takes(f64),
-    DoesNotCompile,
+    CannotCompile,
     FailsLater,
     IsWrong,
     IsSlowToCompile,
@@ -101,7 +101,7 @@ impl Launches for Fake {
     fn prepare(&mut self, tiling: Tiling) -> Result<()> {
         let compiling = if let IsSlowToCompile = self.of(tiling) { 8.0 } else { 0.1 };
         self.clock.set(self.clock.get() + compiling);
-        if let DoesNotCompile = self.of(tiling) { Err(fault()) } else { Ok(()) }
+        if let CannotCompile = self.of(tiling) { Err(fault()) } else { Ok(()) }
     }
     fn run(&mut self, tiling: Tiling, times: usize) -> Result<f64> {
         self.last = tiling;
@@ -150,7 +150,7 @@ fn candidates_take_turns_and_samples_have_their_length() {
 fn what_fails_is_passed_over() {
     let mut on = Fake::new(&[
         (DEFAULT, Takes(2e-3)),
-        (A, DoesNotCompile),
+        (A, CannotCompile),
         (B, IsWrong),
         (C, FailsLater),
         (Tiling { rows: 8, threads: 128 }, Takes(1e-3)),
@@ -162,7 +162,7 @@ fn what_fails_is_passed_over() {
     assert_eq!(decide(&all), Tiling { rows: 8, threads: 128 });
     let mut on = Fake::new(&[(DEFAULT, Takes(2e-3)), (A, BreaksTheDevice), (B, Takes(1e-3))]);
     assert!(on.measured(1e3).is_err(), "nothing runs any more");
-    assert!(Fake::new(&[(DEFAULT, DoesNotCompile)]).measured(1.0).is_err());
+    assert!(Fake::new(&[(DEFAULT, CannotCompile)]).measured(1.0).is_err());
 }
 #[test]
 fn time_is_kept() {
