@@ -17,7 +17,7 @@ use couplet::runtime::gpu_exec::GpuExec;
 use couplet::runtime::params::ParamTable;
 use couplet::runtime::state::{RunArgs, StepArgs};
 use couplet::runtime::step::StepKernels;
-use couplet::runtime::{Device, GpuRequest};
+use couplet::runtime::{Device, GpuRequest, Tiling};
 use couplet::sim::{Bound, Factor, Marginal, Prior, Transform};
 use std::sync::{Arc, OnceLock};
 
@@ -96,7 +96,10 @@ impl Case {
         CpuExec::new(self.network.table.clone(), &optim::STEP)
     }
     fn gpu(&self) -> GpuExec {
-        GpuExec::new(gpu(), self.network.table.clone(), &optim::STEP).unwrap()
+        self.on(gpu())
+    }
+    fn on(&self, gpu: Arc<Gpu>) -> GpuExec {
+        GpuExec::new(gpu, self.network.table.clone(), &optim::STEP).unwrap()
     }
 }
 
@@ -266,6 +269,40 @@ fn spline_steps_agree() {
     let mut ten = shape(10, 1, SPLINE);
     ten.mlp.activation = Activation::Relu;
     step_agrees("spline D 10, C 1", &ten, false);
+}
+
+/// Twenty steps in other tilings than the default: losses and weights; then losses of rows and draws. A chunk of 16 rows is half
+/// a workgroup of 32.
+#[test]
+fn other_tilings_agree() {
+    let reflected =
+        FlowShape { permutation: Permutation::Householder(2), ..shape(3, 5, TransformKind::Affine) };
+    let mut cases = [
+        (Tiling { rows: 32, threads: 64 }, reflected),
+        (Tiling { rows: 16, threads: 128 }, shape(3, 1, SPLINE)),
+    ];
+    // the fewer calls, the sooner they are compiled
+    cases.iter_mut().for_each(|(_, net)| net.blocks = 1);
+    for (tiling, net) in cases {
+        let name = format!("tiling {tiling}");
+        let case = Case::new(&net);
+        let (mut cpu, mut gpu) = (case.cpu(), case.on(gpu().with_tiling(tiling).unwrap()));
+        let (a, b) = (case.ready(&mut cpu, 64), case.ready(&mut gpu, 16));
+        assert_eq!(gpu.tiling(b), Some(tiling));
+        assert_eq!(gpu.shape(b, 16)[0], 16usize.div_ceil(tiling.rows), "workgroups");
+        cpu.train(a, &step_args(), BATCH, 20, 0).unwrap();
+        gpu.train(b, &step_args(), BATCH, 20, 0).unwrap();
+        let (want, got) = (cpu.logs().unwrap(), gpu.logs().unwrap());
+        let worst = want.iter().zip(&got).map(|(a, b)| (a.loss - b.loss).abs());
+        let worst = worst.fold(0.0, |w: f32, e| if e <= w { w } else { e });
+        let (s, t) = (cpu.snapshot().unwrap(), gpu.snapshot().unwrap());
+        let weights = off(&s.params, &t.params);
+        println!("{name:<28} 20 steps: losses {worst:.1e}, weights {weights:.1e}");
+        assert_eq!((want.len(), got.len(), State::of(&s)), (20, 20, State::of(&t)));
+        assert!(worst < 1e-3 && weights < 2e-3, "{name}: losses {worst}, weights {weights}");
+        assert!(want.iter().zip(&got).all(|(a, b)| (a.masked, a.skipped) == (b.masked, b.skipped)), "{name}");
+        draws_agree(&name, &case, &mut cpu, &mut gpu);
+    }
 }
 
 /// What the host does for a step of two-moons: three launches, few microseconds.

@@ -4,6 +4,7 @@ use couplet::check::sample_plan;
 use couplet::model::network::Rows;
 use couplet::runtime::plan::Plan;
 use couplet::runtime::snippets::SNIPPETS;
+use couplet::runtime::tiling::{Most, Tiling};
 use couplet::runtime::wgsl::{grad_module, row_module, update_module};
 use couplet::{Model, kernels, optim, sim};
 use naga::back::{hlsl, msl, spv};
@@ -34,8 +35,8 @@ fn fault(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// WebGPU's defaults: 8 storage buffers, 16 KiB of workgroup memory, 256 invocations.
-fn limits(module: &naga::Module) -> Result<(), String> {
+/// Storage buffers, bytes of workgroup memory, and invocations of a workgroup.
+fn used(module: &naga::Module) -> Result<(usize, u32, u32), String> {
     let spaces = |f: fn(&naga::AddressSpace) -> bool| {
         module
             .global_variables
@@ -51,6 +52,12 @@ fn limits(module: &naga::Module) -> Result<(), String> {
         spaces(|s| matches!(s, naga::AddressSpace::WorkGroup)).into_iter().map(|ty| layouter[ty].size).sum();
     let threads: u32 =
         module.entry_points.iter().map(|e| e.workgroup_size.iter().product()).max().unwrap_or(0);
+    Ok((storage, shared, threads))
+}
+
+/// WebGPU's defaults: 8 storage buffers, 16 KiB of workgroup memory, 256 invocations.
+fn limits(module: &naga::Module) -> Result<(), String> {
+    let (storage, shared, threads) = used(module)?;
     if module.entry_points.len() != 1 || storage > 8 || shared > 16_384 || threads > 256 {
         let entries = module.entry_points.len();
         return Err(format!(
@@ -61,9 +68,13 @@ fn limits(module: &naga::Module) -> Result<(), String> {
 }
 
 fn check(plan: &Plan) {
-    let module = row_module(plan).unwrap_or_else(|e| panic!("plan `{}`: {e}", plan.name));
+    check_in(plan, Tiling::default());
+}
+
+fn check_in(plan: &Plan, tiling: Tiling) {
+    let module = row_module(plan, tiling).unwrap_or_else(|e| panic!("plan `{}`: {e}", plan.name));
     if let Err(e) = fault(&module.source) {
-        panic!("plan `{}`: {e}", plan.name);
+        panic!("plan `{}`, tiling {tiling}: {e}", plan.name);
     }
 }
 
@@ -71,6 +82,28 @@ fn check(plan: &Plan) {
 fn every_kernel_is_valid_at_every_sample() {
     for def in kernels::all() {
         check(&sample_plan(def));
+    }
+}
+
+/// Every tiling of the base tier; of the larger ones, that they take the threads and the memory that their rules say.
+#[test]
+fn kernels_are_valid_in_every_tiling() {
+    for tiling in Tiling::base() {
+        for def in kernels::all().into_iter().filter(|def| def.source.contains("TILE")) {
+            check_in(&sample_plan(def), tiling);
+        }
+    }
+    let model = Model::builtin("slcp").unwrap();
+    let pairs = model.simulate(1, 0, 100).unwrap();
+    let network = model.network(model.standardiser(&pairs).unwrap()).unwrap();
+    for tiling in Tiling::candidates(Most { threads: 1024, shared: 16_384 }) {
+        let module = row_module(&network.train_plan(Rows::Online), tiling).unwrap();
+        let parsed = naga::front::wgsl::parse_str(&module.source).unwrap();
+        let (_, shared, threads) = used(&parsed).unwrap();
+        assert_eq!((shared as usize, threads as usize), (tiling.shared_bytes(), tiling.threads), "{tiling}");
+        if threads > 256 {
+            assert!(fault(&module.source).unwrap_err().contains(&format!("{threads} threads")), "{tiling}");
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 // workgroup owns TILE rows. A thread that stores a component must own the whole vec4, so threads are mapped to quads.
 // `parts` is free at the start of every call: the program's loop has a barrier after each.
 
-// vec4s of workgroup memory: 12 KiB
-const PARTS: u32 = 768u;
+// vec4s of workgroup memory, 12 KiB, but one for each thread (`Tiling::shared_bytes`)
+const PARTS: u32 = max(768u, WORKGROUP);
 var<workgroup> parts: array<vec4f, PARTS>;
 var<private> workgroup_row0: u32;
 

@@ -24,7 +24,7 @@ use crate::runtime::memory::Shared;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::{RunArgs, State};
 use crate::runtime::tile::Tile;
-use crate::runtime::wgsl::TILE;
+use crate::runtime::tiling::Tiling;
 
 /// Which plan's kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub struct Row {
     pub calls: usize,
     /// Rows of a call.
     pub rows: usize,
+    /// Tiling of the row launch on a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiling: Option<Tiling>,
     /// Time of a call, seconds.
     pub seconds: Spread,
     /// Arithmetic at the median.
@@ -82,18 +85,18 @@ pub fn measure_kernels(
     let groups = grouped(&calls(&plan, d + c));
     let x = w.model.simulate(1, VALIDATION_STEP, SMALL_TILE)?.x;
     let table = data_rows(&w.standardiser, &x, c);
-    let (rows, tile, times) = match device {
-        Device::Cpu => (SMALL_TILE, SMALL_TILE, on_cpu(&w, &plan, &table, seconds)),
+    let (rows, tiling, times) = match device {
+        Device::Cpu => (SMALL_TILE, None, on_cpu(&w, &plan, &table, seconds)),
         Device::Gpu(gpu) => {
             let mut exec = GpuExec::new(gpu.clone(), w.network.table.clone(), &optim::STEP)?;
             exec.restore(&w.start)?;
             let id = exec.prepare(plan, batch)?;
             exec.set_table(id, &table)?;
             let each = seconds / groups.len() as f64;
-            (batch, TILE, on_gpu(&mut exec, id, &groups, batch, each)?)
+            (batch, exec.tiling(id), on_gpu(&mut exec, id, &groups, batch, each)?)
         }
     };
-    Ok(summed(&groups, &times, rows, tile))
+    Ok(summed(&groups, &times, rows, tiling))
 }
 
 /// Standardised data sets.
@@ -177,8 +180,8 @@ fn on_gpu(
 }
 
 /// One row a group from the times of its calls, slowest group first.
-fn summed(groups: &[Group], times: &[Vec<f64>], rows: usize, tile: usize) -> Vec<Row> {
-    let tiles = rows.div_ceil(tile) as f64;
+fn summed(groups: &[Group], times: &[Vec<f64>], rows: usize, tiling: Option<Tiling>) -> Vec<Row> {
+    let tiles = rows.div_ceil(tiling.map_or(SMALL_TILE, |t| t.rows)) as f64;
     let mut out: Vec<Row> = groups
         .iter()
         .map(|g| {
@@ -190,6 +193,7 @@ fn summed(groups: &[Group], times: &[Vec<f64>], rows: usize, tile: usize) -> Vec
                 shape: g.count.shape.clone(),
                 calls: g.members.len(),
                 rows,
+                tiling,
                 seconds,
                 gflops: 1e-9 * rows as f64 * g.count.flops as f64 / seconds.median,
                 gbs: 1e-9 * bytes / seconds.median,
@@ -253,7 +257,7 @@ mod tests {
         };
         let groups = grouped(&[count("a", 1000), count("b", 0), count("a", 1000)]);
         assert_eq!(groups.iter().map(|g| g.members.clone()).collect::<Vec<_>>(), [vec![0, 2], vec![1]]);
-        let rows = summed(&groups, &[vec![1e-6], vec![6e-6], vec![3e-6]], 32, 16);
+        let rows = summed(&groups, &[vec![1e-6], vec![6e-6], vec![3e-6]], 32, None);
         // b: 6 us of 10; a: two calls of 2 us, 32000 FLOPs and 3200 + 2 x 1600 bytes each
         assert_eq!((rows[0].kernel.as_str(), rows[1].calls), ("b", 2));
         assert!((rows[0].share - 0.6).abs() < 1e-9 && (rows[1].share - 0.4).abs() < 1e-9);

@@ -21,4 +21,5 @@ pub mod step;
 pub mod summary;
 pub mod table;
 pub mod timing;
+pub mod tune;
 pub mod workload;

@@ -7,7 +7,7 @@ use super::workload::Workload;
 use crate::error::Result;
 use crate::infer::Posterior;
 use crate::model::definition::VALIDATION_STEP;
-use crate::runtime::Device;
+use crate::runtime::{Device, Tiling};
 
 /// Draws of a pass.
 const DRAWS: usize = 100_000;
@@ -24,6 +24,9 @@ pub struct Row {
     pub observations: usize,
     /// Draws of each.
     pub draws: usize,
+    /// Tiling of the row launch on a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiling: Option<Tiling>,
     /// Time of a pass, seconds.
     pub seconds: Spread,
     /// At the median, all observations together.
@@ -53,14 +56,15 @@ pub fn measure_sample(
         items: workload.items,
         observations,
         draws,
+        tiling: posterior.tiling(),
         seconds: spread,
         draws_per_second: (observations * draws) as f64 * spread.per_second(),
     })
 }
 
 /// Columns of [`cells`].
-pub const HEADER: [&str; 6] =
-    ["workload", "items", "observations", "draws each", "pass (p10 - p90)", "draws/s"];
+pub const HEADER: [&str; 7] =
+    ["workload", "items", "observations", "draws each", "tiling", "pass (p10 - p90)", "draws/s"];
 
 /// A row of the table.
 pub fn cells(r: &Row) -> Vec<String> {
@@ -69,6 +73,7 @@ pub fn cells(r: &Row) -> Vec<String> {
         r.items.map_or("-".into(), whole),
         whole(r.observations),
         whole(r.draws),
+        r.tiling.map_or("-".into(), |t| t.to_string()),
         r.seconds.text(),
         significant(r.draws_per_second),
     ]

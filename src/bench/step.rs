@@ -15,7 +15,7 @@ use crate::runtime::exec::{Executor, Weights};
 use crate::runtime::gpu_exec::GpuExec;
 use crate::runtime::launches::launches;
 use crate::runtime::state::RunArgs;
-use crate::runtime::wgsl::TILE;
+use crate::runtime::tiling::Tiling;
 
 /// Length of a sample: the end of the steps is waited for once a sample, which costs a GPU more than a CPU.
 const SAMPLE: [f64; 2] = [0.03, 0.2];
@@ -60,6 +60,9 @@ pub struct Row {
     pub ceiling_gflops: Option<f64>,
     /// `gflops / ceiling_gflops`.
     pub share: Option<f64>,
+    /// Tiling of the row launch on a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiling: Option<Tiling>,
     /// Launches of a step: dispatches on a GPU, fork-joins on the CPU.
     pub launches: usize,
     /// Barriers between the calls of the row program that a workgroup passes; 0 on the CPU.
@@ -118,7 +121,8 @@ pub fn measure_step(
     })?;
     let ceiling_gflops = before.zip(ceiling()).map(|(a, b)| a.max(b));
     let (d, c) = w.network.dims();
-    let tile = if device.is_cpu() { tile_rows(batch) } else { TILE };
+    let tiling = exec.tiling(id);
+    let tile = tiling.map_or(tile_rows(batch), |t| t.rows);
     // Forward, delta and gradient of a product cost the same.
     let products = 3 * plan.grad_flops() * batch as u64;
     let (flops, plan_flops, bytes) = match w.items {
@@ -130,10 +134,11 @@ pub fn measure_step(
     };
     let chunks = batch.div_ceil(chunk);
     let gflops = 1e-9 * flops / spread.median;
-    let barriers = match device {
-        Device::Cpu => 0,
-        Device::Gpu(_) => {
-            let counted = launches(&plan, batch, chunk).map_err(|e| Error::config("plan", e, "Report it"))?;
+    let barriers = match tiling {
+        None => 0,
+        Some(tiling) => {
+            let counted =
+                launches(&plan, batch, chunk, tiling).map_err(|e| Error::config("plan", e, "Report it"))?;
             counted.0.iter().map(|l| l.times * l.barriers).sum()
         }
     };
@@ -153,6 +158,7 @@ pub fn measure_step(
         plan_gflops: 1e-9 * plan_flops as f64 / spread.median,
         ceiling_gflops,
         share: ceiling_gflops.map(|most| gflops / most),
+        tiling,
         launches: 2 * chunks + 1,
         barriers,
         bytes,
@@ -175,7 +181,7 @@ fn host_seconds(workload: &Workload, device: &Device, batch: usize) -> Result<Op
 }
 
 /// Columns of [`cells`].
-pub const HEADER: [&str; 17] = [
+pub const HEADER: [&str; 18] = [
     "workload",
     "blocks",
     "width",
@@ -188,6 +194,7 @@ pub const HEADER: [&str; 17] = [
     "an item",
     "GFLOP/s",
     "of ceiling",
+    "tiling",
     "launches",
     "barriers",
     "bytes",
@@ -211,6 +218,7 @@ pub fn cells(r: &Row) -> Vec<String> {
         r.seconds_per_item.map_or("-".into(), |s| format!("{} us", significant(1e6 * s))),
         significant(r.gflops),
         r.share.map_or("-".into(), percent),
+        r.tiling.map_or("-".into(), |t| t.to_string()),
         r.launches.to_string(),
         r.barriers.to_string(),
         if r.bytes > 0 { bytes(r.bytes) } else { "-".into() },

@@ -117,16 +117,27 @@ impl Workload {
         Ok(Self { name: self.name.clone(), items: self.items, config: config.checked("the command line")? })
     }
 
+    /// The model, with its simulator.
+    ///
+    /// # Errors
+    /// As [`Model::from_config`].
+    pub fn model(&self) -> Result<Model> {
+        let model = Model::from_config(self.config.clone())?;
+        match (self.items, self.config.simulator.custom.as_deref()) {
+            (Some(items), Some(_)) => {
+                let kind = self.config.summary.kind.map_or("", |kind| kind.name());
+                model.with_simulator(sets::simulator(kind, items))
+            }
+            _ => Ok(model),
+        }
+    }
+
     /// Everything that is ready before the first step: moments, network, first weights.
     ///
     /// # Errors
     /// As [`Model::from_config`] and [`Model::simulator`]; data sets of many items whose number nobody said.
     pub fn open(&self) -> Result<Opened> {
-        let mut model = Model::from_config(self.config.clone())?;
-        if let (Some(items), true) = (self.items, self.config.simulator.custom.is_some()) {
-            let kind = self.config.summary.kind.map_or("", |kind| kind.name());
-            model = model.with_simulator(sets::simulator(kind, items))?;
-        }
+        let model = self.model()?;
         let (d, seed, shape) = (model.theta_dim(), model.config.train.seed, model.shape()?);
         if !shape.is_vector() && self.items.is_none() {
             let problem =

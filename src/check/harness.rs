@@ -13,7 +13,7 @@ use crate::runtime::plan::Plan;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::state::{RunArgs, State};
 use crate::runtime::tile::Tile;
-use crate::runtime::wgsl::TILE;
+use crate::runtime::tiling::MOST_ROWS;
 use std::sync::Arc;
 
 /// Parameters that samples may refer to.
@@ -85,14 +85,14 @@ impl Inputs {
             index,
         }
     }
-    /// The twin of one call over the slots.
-    fn twin(&self, plan: &Plan, call: usize, slots: &[f32]) -> Vec<f32> {
+    /// The twin of one call over the slots, in tiles of so many rows: the rows of the last one that do not exist are written too.
+    fn twin(&self, plan: &Plan, call: usize, slots: &[f32], tile_rows: usize) -> Vec<f32> {
         let mut acts = Shared::from_vec(slots.to_vec());
         let call = &plan.calls[call];
-        for t in 0..(self.run.rows as usize).div_ceil(TILE) {
+        for t in 0..(self.run.rows as usize).div_ceil(tile_rows) {
             let tile = Tile {
-                row0: t * TILE,
-                rows: TILE,
+                row0: t * tile_rows,
+                rows: tile_rows,
                 run: &self.run,
                 state: &self.state,
                 acts: &acts,
@@ -114,7 +114,8 @@ fn noise(row: u32, n: usize, size: f32) -> Vec<f32> {
     (0..n).map(|_| size * (2.0 * rng.uniform() - 1.0)).collect()
 }
 
-/// Compares a kernel with its twin on `rows` rows: every call of every sample alone, all floats of all slots.
+/// Compares a kernel with its twin on `rows` rows: every call of every sample alone, all floats of all slots, with the tiling
+/// that the device has for it ([`Gpu::with_tiling`]).
 ///
 /// Where the twin writes without reading, the device starts from another value, so that what a kernel forgets to write
 /// differs.
@@ -126,8 +127,10 @@ pub fn compare(gpu: &Arc<Gpu>, def: &'static KernelDef, rows: usize) -> Result<W
     let plan = sample_plan(def);
     // more room than rows: what lies past the last tile is guarded too
     let mut exec = open(gpu, &plan).map_err(named)?;
-    let id = exec.prepare(plan.clone(), rows + 16).map_err(named)?;
-    let inputs = Inputs::new(def, rows, exec.capacity(id));
+    let id = exec.prepare(plan.clone(), rows + MOST_ROWS).map_err(named)?;
+    let pad = exec.pad(id);
+    let tile = exec.tiling(id).unwrap_or_default().rows;
+    let inputs = Inputs::new(def, rows, pad);
     let mut begin = || -> OurResult<()> {
         exec.set_table(id, &inputs.table)?;
         exec.set_index(id, &inputs.index)?;
@@ -137,14 +140,14 @@ pub fn compare(gpu: &Arc<Gpu>, def: &'static KernelDef, rows: usize) -> Result<W
     begin().map_err(named)?;
     let mut worst = Worst { error: 0.0, at: 0, cpu: 0.0, gpu: 0.0 };
     for call in 0..plan.calls.len() {
-        let mut before = noise(10 + call as u32, plan.quads as usize * 4 * exec.capacity(id), 1.5);
+        let mut before = noise(10 + call as u32, plan.quads as usize * 4 * pad, 1.5);
         for slot in &plan.counts {
-            let start = slot.at as usize * 4 * exec.capacity(id);
-            let rows = before[start..][..4 * exec.capacity(id)].chunks_exact_mut(4);
+            let start = slot.at as usize * 4 * pad;
+            let rows = before[start..][..4 * pad].chunks_exact_mut(4);
             rows.enumerate().for_each(|(r, count)| count[0] = ((5 * r + 1) % 7) as f32);
         }
-        let after = inputs.twin(&plan, call, &before);
-        let device_before = sentinels(&before, &after, |slots| inputs.twin(&plan, call, slots));
+        let after = inputs.twin(&plan, call, &before, tile);
+        let device_before = sentinels(&before, &after, |slots| inputs.twin(&plan, call, slots, tile));
         let mut run = || -> OurResult<Vec<f32>> {
             exec.set_slots(id, &device_before)?;
             exec.run_call(id, &inputs.run, call)?;

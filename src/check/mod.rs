@@ -5,4 +5,4 @@ mod selftest;
 
 pub use harness::{compare, sample_plan};
 pub use judge::{Worst, judge};
-pub use selftest::{Line, ROWS, Training, selftest};
+pub use selftest::{Line, Training, row_counts, selftest};

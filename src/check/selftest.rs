@@ -10,17 +10,21 @@ use crate::runtime::device::Device;
 use crate::runtime::exec::{Snapshot, StepLog};
 use crate::runtime::gpu::Gpu;
 use crate::runtime::state::StepArgs;
+use crate::runtime::tiling::Tiling;
 use std::sync::Arc;
 
 /// Row counts: one, below, at and above a tile, and several tiles with a ragged last one.
-pub const ROWS: [usize; 6] = [1, 7, 8, 9, 64, 100];
+pub fn row_counts(tiling: Tiling) -> [usize; 6] {
+    let tile = tiling.rows;
+    [1, tile - 1, tile, tile + 1, 64, 100]
+}
 /// Allowed difference of a step's loss, nats.
 const LOSS: f32 = 1e-3;
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// What was checked: a kernel's name, or `training`.
+    /// What was checked: a kernel's name, or `training`; behind it the tiling, where it is not the default.
     pub name: String,
     /// The largest difference, as a part of what is allowed; or what is wrong.
     pub outcome: std::result::Result<f32, String>,
@@ -36,44 +40,51 @@ impl Line {
 impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.outcome {
-            Ok(worst) => write!(f, "{:<28} {:>5.1} % of the tolerance  ok", self.name, 100.0 * worst),
-            Err(problem) => write!(f, "{:<28} FAILED: {problem}", self.name),
+            Ok(worst) => write!(f, "{:<36} {:>5.1} % of the tolerance  ok", self.name, 100.0 * worst),
+            Err(problem) => write!(f, "{:<36} FAILED: {problem}", self.name),
         }
     }
 }
 
-/// Checks a device. A GPU: every kernel against its twin, then a few training steps against the CPU's. The CPU: that
-/// those steps give the same bits twice and finite losses.
+/// Checks a device. A GPU, in each of these tilings: every kernel against its twin, then a few training steps against the
+/// CPU's. The CPU: that those steps give the same bits twice and finite losses. `done` hears of each check when it is done.
 ///
 /// # Errors
-/// If training cannot run at all. What merely differs is in the lines.
-pub fn selftest(device: &Device) -> Result<Vec<Line>> {
-    let mut lines = vec![];
-    if let Device::Gpu(gpu) = device {
-        for def in kernels::all() {
-            lines.push(Line { name: def.name.into(), outcome: kernel(gpu, def) });
-        }
-    }
+/// If training cannot run at all, or a tiling does not fit the device. What merely differs is said in a line.
+pub fn selftest(device: &Device, tilings: &[Tiling], done: &mut dyn FnMut(Line)) -> Result<()> {
     let training =
         Training { model: Model::builtin("two-moons")?, batch: 64, steps: 20, lr: 1e-3, nudge: 0.0 };
     let cpu = training.run(&Device::Cpu)?;
-    let outcome = match device {
-        Device::Gpu(_) => {
-            training.run(device).map_err(|e| e.to_string()).and_then(|gpu| agree(&cpu.0, &gpu.0))
-        }
-        Device::Cpu if training.run(device)? != cpu => Err("two runs gave different bits".into()),
-        Device::Cpu => agree(&cpu.0, &cpu.0),
+    let Device::Gpu(gpu) = device else {
+        let outcome = match training.run(device)? == cpu {
+            true => agree(&cpu.0, &cpu.0),
+            false => Err("two runs gave different bits".into()),
+        };
+        done(Line { name: "training".into(), outcome });
+        return Ok(());
     };
-    lines.push(Line { name: "training".into(), outcome });
-    Ok(lines)
+    for &tiling in tilings {
+        let gpu = gpu.with_tiling(tiling)?;
+        let named = |name: &str| match tiling == Tiling::default() {
+            true => name.to_string(),
+            false => format!("{name} {tiling}"),
+        };
+        for def in kernels::all() {
+            done(Line { name: named(def.name), outcome: kernel(&gpu, def, tiling) });
+        }
+        let trained = training.run(&Device::Gpu(gpu)).map_err(|e| e.to_string());
+        done(Line { name: named("training"), outcome: trained.and_then(|gpu| agree(&cpu.0, &gpu.0)) });
+    }
+    Ok(())
 }
 
 fn kernel(
     gpu: &Arc<Gpu>,
     def: &'static crate::runtime::kernel::KernelDef,
+    tiling: Tiling,
 ) -> std::result::Result<f32, String> {
     let mut worst = 0.0f32;
-    for rows in ROWS {
+    for rows in row_counts(tiling) {
         worst = worst.max(compare(gpu, def, rows)?.error);
     }
     Ok(worst)

@@ -1,7 +1,7 @@
 //! The commands.
 use clap::{Parser, Subcommand};
 
-use super::{bench, check, devices, models, new, plan, sample, selftest, simulate, train};
+use super::{bench, check, devices, models, new, plan, sample, selftest, simulate, train, tune};
 
 /// Amortized Bayesian inference on any GPU: describe a simulator, train a flow, get posteriors in microseconds.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ pub(super) enum Command {
     Devices(devices::Args),
     /// Check every kernel on this machine
     Selftest(selftest::Args),
+    /// Find the fastest tiling of a model's launches on a GPU, and keep it
+    Tune(tune::Args),
     /// Simulate pairs of parameters and data
     Simulate(simulate::Args),
     /// Write a commented model file to start from

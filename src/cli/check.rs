@@ -101,7 +101,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let own = [
         ("data sets".to_string(), grouped(found.report.sets as u64)),
         ("draws for each".into(), grouped(found.report.draws as u64)),
-        ("checked on".into(), posterior.device().name()),
+        ("checked on".into(), posterior.place()),
         ("time of the check".into(), duration(begun.elapsed().as_secs_f64())),
         ("seed of the check".into(), args.seed.to_string()),
         ("date (UTC)".into(), certificate.date.clone()),

@@ -14,5 +14,6 @@ mod sample;
 mod selftest;
 mod simulate;
 mod train;
+mod tune;
 
 pub use run::run;

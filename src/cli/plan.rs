@@ -11,7 +11,7 @@ use crate::model::network::Rows;
 use crate::runtime::cpu_exec::{SMALL_TILE, tile_rows};
 use crate::runtime::launches::{Launch, launches};
 use crate::runtime::plan::Plan;
-use crate::runtime::wgsl::TILE;
+use crate::runtime::tiling::Tiling;
 
 /// Rows whose slots are held at a time: training, inference.
 const CAPACITY: [usize; 2] = [crate::bench::workload::CHUNK_ROWS, 4096];
@@ -57,8 +57,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     writeln!(out, "{}", listing(&counted))?;
     let capacity = CAPACITY[usize::from(!training)].min(batch.next_multiple_of(SMALL_TILE));
     writeln!(out, "{}", summary(&plan, &counted, (batch, capacity), w.parameters()))?;
-    let (launched, cases) =
-        launches(&plan, batch, capacity).map_err(|e| Error::config("plan", e, "Report it"))?;
+    let (launched, cases) = launches(&plan, batch, capacity, Tiling::default())
+        .map_err(|e| Error::config("plan", e, "Report it"))?;
     write!(
         out,
         "On a GPU, {} launches; the row program has {cases} distinct calls:\n{}",
@@ -120,7 +120,7 @@ fn count(launched: &[Launch]) -> usize {
 fn on_gpu(launched: &[Launch]) -> String {
     let row = |l: &Launch| {
         // Only the row program gives each workgroup rows of its own.
-        let each = if l.name == "rows" { TILE.to_string() } else { "-".into() };
+        let each = if l.name == "rows" { Tiling::default().rows.to_string() } else { "-".into() };
         let n = |v: usize| v.to_string();
         vec![l.name.into(), n(l.groups), n(l.threads), each, n(l.times), n(l.barriers)]
     };

@@ -55,6 +55,7 @@ fn command(command: Command, out: &mut dyn Write) -> Result {
         Command::Plan(args) => super::plan::run(&args, out),
         Command::Devices(args) => super::devices::run(&args, out),
         Command::Selftest(args) => super::selftest::run(&args, out),
+        Command::Tune(args) => super::tune::run(&args, out),
         Command::Simulate(args) => super::simulate::run(&args, out),
         Command::New(args) => super::new::run(&args, out),
     }

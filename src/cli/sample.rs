@@ -251,7 +251,7 @@ fn page(
         facts: vec![
             ("data".into(), args.data.display().to_string()),
             ("draws for each data set".into(), args.n.to_string()),
-            ("drawn on".into(), posterior.device().name()),
+            ("drawn on".into(), posterior.place()),
             ("seed of the draws".into(), args.seed.to_string()),
         ],
     }))

@@ -144,7 +144,7 @@ fn writable(folder: &Path) -> Result<()> {
 
 fn closing(out: &mut dyn Write, name: &str, folder: &Path, batch: u64, summary: &Summary) -> Result<()> {
     let run = folder.display();
-    let (steps, time, device) = (grouped(summary.steps), duration(summary.seconds), &summary.device);
+    let (steps, time, device) = (grouped(summary.steps), duration(summary.seconds), summary.place());
     write!(out, "Trained {name}: {steps} steps of {batch} in {time} on {device}; loss {:.3}", summary.loss)?;
     match summary.validation {
         Some(validation) => writeln!(out, ", validation {validation:.3} nats.")?,

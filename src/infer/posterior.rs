@@ -14,6 +14,8 @@ use crate::runtime::params::ParamTable;
 use crate::runtime::plan::meta;
 use crate::runtime::state::{RunArgs, State};
 use crate::runtime::tile::Slot;
+use crate::runtime::tiling::Tiling;
+use crate::runtime::tune::{Options, Pass, Tuned};
 use crate::sim::DataShape;
 use std::path::Path;
 use std::sync::Mutex;
@@ -125,6 +127,37 @@ impl Posterior {
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+    /// The device and, of a GPU, the tiling of the row launch that draws: `GeForce, tiling 8x256`.
+    pub fn place(&self) -> String {
+        let name = self.device.name();
+        self.tiling().map_or(name.clone(), |tiling| format!("{name}, tiling {tiling}"))
+    }
+    /// The tiling of the row launch that draws; none on the CPU.
+    pub fn tiling(&self) -> Option<Tiling> {
+        let engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
+        engine.exec.tiling(engine.sample)
+    }
+    /// Times that launch in all tilings that the device allows, for data sets as [`Posterior::sample`] takes them. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// On the CPU, and if the device fails in the default tiling.
+    pub fn tune(&self, x: &[f32], options: &Options) -> Result<Tuned> {
+        let (condition, sets) = self.condition(x)?;
+        let (d, _) = self.network.dims();
+        let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
+        let Engine { exec, sample, theta, .. } = &mut *engine;
+        exec.set_seed(1)?;
+        exec.set_table(*sample, &condition)?;
+        let rows = exec.capacity(*sample);
+        let run = RunArgs {
+            rows: rows as u32,
+            batch: rows as u32,
+            draws: rows.div_ceil(sets) as u32,
+            ..RunArgs::default()
+        };
+        exec.tune(*sample, &Pass { run, weights: Weights::Average, result: Some((*theta, d)) }, options)
     }
     /// Parameters of the network.
     pub fn parameters(&self) -> usize {

@@ -57,7 +57,7 @@ impl RunFacts {
         let mut facts = vec![];
         if let Some(s) = &self.summary {
             let mut add = |name: &str, value: String| facts.push((name.to_string(), value));
-            add("trained on", s.device.clone());
+            add("trained on", s.place());
             add("training time", format!("{:.1} s", s.seconds));
             add("steps", s.steps.to_string());
             add("simulations", s.simulations.to_string());

@@ -1,6 +1,7 @@
 //! Which adapters there are, and which one fits a request.
 use crate::error::{Error, Result};
 use std::fmt;
+use std::path::PathBuf;
 
 /// What is asked of [`crate::runtime::gpu::Gpu::open`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct GpuRequest {
     pub software: bool,
     /// Bounds and loop checks in the shaders; none: only with the environment variable `COUPLET_CHECKED=1`.
     pub checked: Option<bool>,
+    /// The file of tilings that `couplet tune` stored (`runtime/choices.rs`); none: the default for every plan.
+    pub tilings: Option<PathBuf>,
 }
 
 impl GpuRequest {
@@ -118,12 +121,15 @@ pub(crate) fn choose(request: &GpuRequest) -> Result<(wgpu::Adapter, AdapterLine
     Ok(all.swap_remove(at))
 }
 
-/// WebGPU's default limits, which suffice, but buffers as large as the adapter can.
+/// WebGPU's default limits, which suffice, but buffers as large as the adapter can, and workgroups of as many threads: those
+/// are a choice of tuning only.
 pub(crate) fn limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     let can = adapter.limits();
     wgpu::Limits {
         max_buffer_size: can.max_buffer_size,
         max_storage_buffer_binding_size: can.max_storage_buffer_binding_size,
+        max_compute_invocations_per_workgroup: can.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_size_x: can.max_compute_workgroup_size_x,
         // DX12 sets memory aside for each of these at once; the default is a million
         max_non_sampler_bindings: 20_000,
         ..wgpu::Limits::default()
@@ -141,8 +147,11 @@ mod tests {
     fn software_is_taken_only_when_named_or_allowed() {
         let lines =
             [line("GeForce", "discrete"), line("Iris", "integrated"), line("llvmpipe (LLVM)", "software")];
-        let ask =
-            |name: Option<&str>, software| GpuRequest { name: name.map(Into::into), software, checked: None };
+        let ask = |name: Option<&str>, software| GpuRequest {
+            name: name.map(Into::into),
+            software,
+            ..GpuRequest::default()
+        };
         assert_eq!(pick(&ask(None, false), &lines).unwrap(), 0);
         assert_eq!(pick(&ask(Some("iris"), false), &lines).unwrap(), 1);
         assert_eq!(pick(&ask(Some("LLVM"), false), &lines).unwrap(), 2);

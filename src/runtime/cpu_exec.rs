@@ -13,6 +13,8 @@ use crate::runtime::state::{RunArgs, State, StepArgs};
 use crate::runtime::step::{Buffers, StepKernels};
 use crate::runtime::team::{Leader, Team};
 use crate::runtime::tile::Slot;
+use crate::runtime::tiling::Tiling;
+use crate::runtime::tune::{Options, Pass, Tuned};
 use std::sync::Arc;
 
 /// Rows of a tile where there are few.
@@ -145,6 +147,16 @@ impl Executor for CpuExec {
     }
     fn capacity(&self, plan: PlanId) -> usize {
         self.plans[plan.0].capacity
+    }
+    fn tiling(&self, _: PlanId) -> Option<Tiling> {
+        None
+    }
+    fn set_tiling(&mut self, _: PlanId, _: Tiling) -> Result<()> {
+        Ok(())
+    }
+    fn tune(&mut self, _: PlanId, _: &Pass, _: &Options) -> Result<Tuned> {
+        let hint = "Choose one that `couplet devices` lists with --device gpu:NAME";
+        Err(Error::config("tuning", "expected a GPU, found the CPU, which has nothing to tune", hint))
     }
     fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()> {
         self.plans[plan.0].table = table.into();

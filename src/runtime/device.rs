@@ -1,6 +1,7 @@
 //! Which device does the work.
 use crate::error::{Error, Result};
 use crate::runtime::adapter::GpuRequest;
+use crate::runtime::choices::Choices;
 use crate::runtime::cpu_exec::CpuExec;
 use crate::runtime::exec::Executor;
 use crate::runtime::gpu::Gpu;
@@ -48,12 +49,17 @@ pub enum Device {
 }
 
 impl DeviceChoice {
-    /// Opens the device. `auto` takes hardware only: software adapters are slower than our own CPU code.
+    /// Opens the device. `auto` takes hardware only: software adapters are slower than our own CPU code. On a GPU the tilings
+    /// that `couplet tune` stored are in use.
     ///
     /// # Errors
     /// For `gpu` and `gpu:NAME`, see [`Gpu::open`].
     pub fn open(&self) -> Result<Device> {
-        let request = |name: &Option<String>| GpuRequest { name: name.clone(), ..GpuRequest::default() };
+        let request = |name: &Option<String>| GpuRequest {
+            name: name.clone(),
+            tilings: Choices::file(),
+            ..GpuRequest::default()
+        };
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Gpu(name) => Gpu::open(&request(name)).map(Device::Gpu),

@@ -3,6 +3,8 @@ use crate::error::Result;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::{RunArgs, State, StepArgs};
 use crate::runtime::tile::Slot;
+use crate::runtime::tiling::Tiling;
+use crate::runtime::tune::{Options, Pass, Tuned};
 
 /// Which weights a plan runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,13 @@ pub trait Executor: Send {
     fn prepare(&mut self, plan: Plan, rows: usize) -> Result<PlanId>;
     /// Rows a prepared plan holds at a time.
     fn capacity(&self, plan: PlanId) -> usize;
+    /// The tiling of a plan's row launch; none on the CPU.
+    fn tiling(&self, plan: PlanId) -> Option<Tiling>;
+    /// Changes it; nothing on the CPU. Results may change in their last bits.
+    fn set_tiling(&mut self, plan: PlanId, tiling: Tiling) -> Result<()>;
+    /// Times a plan's row launch in all tilings that the device allows (`runtime/tune.rs`). Leaves everything but the plan's
+    /// slots as it was.
+    fn tune(&mut self, plan: PlanId, pass: &Pass, options: &Options) -> Result<Tuned>;
     /// Gives a plan its data rows.
     fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()>;
     /// Gives a plan the data rows of another.

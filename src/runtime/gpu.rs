@@ -4,7 +4,9 @@
 //! and nobody holds its lock while waiting.
 use crate::error::{Error, Result};
 use crate::runtime::adapter::{self, AdapterLine, GpuRequest};
+use crate::runtime::choices::{Choices, Key};
 use crate::runtime::pipeline::{Access, Pipeline};
+use crate::runtime::tiling::{Most, Tiling};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +26,17 @@ pub struct Gpu {
     own: bool,
     /// What handlers of an own device heard.
     trouble: Arc<Mutex<Option<String>>>,
+    tilings: Tilings,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
     made: AtomicUsize,
+}
+
+/// Where the tiling of a plan comes from.
+enum Tilings {
+    /// All plans have this one.
+    Fixed(Tiling),
+    /// What tuning chose, else the default.
+    Chosen(Choices),
 }
 
 impl Gpu {
@@ -56,13 +67,70 @@ impl Gpu {
                 note(&heard, format!("the device was lost ({text})"));
             }
         });
-        Ok(Self::new(info, device, queue, request.checked(), true, trouble))
+        let stored = request.tilings.as_deref().map(|path| Choices::read(path).0);
+        let tilings = Tilings::Chosen(stored.unwrap_or_default());
+        Ok(Self::new(info, device, queue, request.checked(), true, trouble, tilings))
     }
 
     /// Uses a host's device. The host must be on the same major version of `wgpu`; the limits of WebGPU suffice.
+    /// All plans run with the default tiling.
     pub fn borrow(info: &wgpu::AdapterInfo, device: wgpu::Device, queue: wgpu::Queue) -> Arc<Self> {
         let checked = GpuRequest::default().checked();
-        Self::new(AdapterLine::new(info), device, queue, checked, false, Arc::default())
+        let tilings = Tilings::Fixed(Tiling::default());
+        Self::new(AdapterLine::new(info), device, queue, checked, false, Arc::default(), tilings)
+    }
+
+    /// The same device, on which all plans run with this tiling.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if it does not allow it.
+    pub fn with_tiling(&self, tiling: Tiling) -> Result<Arc<Self>> {
+        self.allows(tiling)?;
+        let (info, device, queue) = (self.info.clone(), self.device.clone(), self.queue.clone());
+        let trouble = self.trouble.clone();
+        Ok(Self::new(info, device, queue, self.checked, self.own, trouble, Tilings::Fixed(tiling)))
+    }
+
+    /// What it allows a workgroup.
+    pub fn most(&self) -> Most {
+        let limits = self.device.limits();
+        Most {
+            threads: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+                as usize,
+            shared: limits.max_compute_workgroup_storage_size as usize,
+        }
+    }
+
+    /// The tilings that tuning chose for some plan on this device, as far as they can be used.
+    pub fn chosen(&self) -> Vec<Tiling> {
+        match &self.tilings {
+            Tilings::Fixed(_) => vec![],
+            Tilings::Chosen(choices) => {
+                choices.of(&self.info).into_iter().filter(|t| t.problem_on(self.most()).is_none()).collect()
+            }
+        }
+    }
+
+    /// An error where it does not allow a tiling.
+    pub(crate) fn allows(&self, tiling: Tiling) -> Result<()> {
+        match tiling.problem_on(self.most()) {
+            None => Ok(()),
+            Some(problem) => {
+                let hint = "Use the default, or a device that allows it";
+                Err(self.error(format!("tiling {tiling} does not fit: {problem}"), hint))
+            }
+        }
+    }
+
+    /// The tiling for a plan with this key: what is fixed, else what was chosen and can be used, else the default.
+    pub(crate) fn tiling(&self, key: &Key) -> Tiling {
+        match &self.tilings {
+            Tilings::Fixed(tiling) => *tiling,
+            Tilings::Chosen(choices) => {
+                let usable = |t: &Tiling| t.problem_on(self.most()).is_none();
+                choices.find(key).filter(usable).unwrap_or_default()
+            }
+        }
     }
 
     fn new(
@@ -72,6 +140,7 @@ impl Gpu {
         checked: bool,
         own: bool,
         trouble: Arc<Mutex<Option<String>>>,
+        tilings: Tilings,
     ) -> Arc<Self> {
         Arc::new(Self {
             info,
@@ -80,6 +149,7 @@ impl Gpu {
             checked,
             own,
             trouble,
+            tilings,
             pipelines: Mutex::default(),
             made: AtomicUsize::new(0),
         })

@@ -7,12 +7,14 @@ use crate::runtime::args::Args;
 use crate::runtime::exec::{Executor, PlanId, Snapshot, StepLog, Weights};
 use crate::runtime::flight::Flights;
 use crate::runtime::gpu::Gpu;
-use crate::runtime::gpu_plan::{GpuPlan, Shared};
+use crate::runtime::gpu_plan::{GpuPlan, Shared, floats};
 use crate::runtime::params::ParamTable;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::{RunArgs, State, StepArgs};
 use crate::runtime::step::StepKernels;
 use crate::runtime::tile::Slot;
+use crate::runtime::tiling::Tiling;
+use crate::runtime::tune::{self, Options, Pass, Tuned};
 use std::sync::Arc;
 
 /// See the module's doc.
@@ -85,10 +87,14 @@ impl GpuExec {
         self.plans[plan.0].shape(rows)
     }
 
+    /// Rows that a plan's slots are laid out for.
+    pub(crate) fn pad(&self, plan: PlanId) -> usize {
+        self.plans[plan.0].pad
+    }
     /// All slots of a plan.
     pub(crate) fn slots(&mut self, plan: PlanId) -> Result<Vec<f32>> {
         let p = &self.plans[plan.0];
-        let n = p.plan.quads as usize * 4 * p.capacity;
+        let n = p.plan.quads as usize * 4 * p.pad;
         Ok(self.floats(&[(&p.acts, n)])?.remove(0))
     }
     /// Fills the slots of a plan.
@@ -147,10 +153,6 @@ impl GpuExec {
     }
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-}
-
 impl Executor for GpuExec {
     fn prepare(&mut self, plan: Plan, rows: usize) -> Result<PlanId> {
         let plan = GpuPlan::new(&self.gpu, &self.shared, self.kernels, plan, rows)?;
@@ -159,6 +161,21 @@ impl Executor for GpuExec {
     }
     fn capacity(&self, plan: PlanId) -> usize {
         self.plans[plan.0].capacity
+    }
+    fn tiling(&self, plan: PlanId) -> Option<Tiling> {
+        Some(self.plans[plan.0].tiling())
+    }
+    fn set_tiling(&mut self, plan: PlanId, tiling: Tiling) -> Result<()> {
+        let p = &mut self.plans[plan.0];
+        if p.tiling() != tiling {
+            let rows = p.compile(&self.gpu, tiling)?;
+            p.use_rows(tiling, rows);
+        }
+        Ok(())
+    }
+    fn tune(&mut self, plan: PlanId, pass: &Pass, options: &Options) -> Result<Tuned> {
+        self.drain()?;
+        tune::on_gpu(&self.gpu, &self.shared, &mut self.plans[plan.0], pass, options)
     }
     fn set_table(&mut self, plan: PlanId, table: &[f32]) -> Result<()> {
         self.plans[plan.0].set_table(&self.gpu, table)
@@ -206,14 +223,7 @@ impl Executor for GpuExec {
         self.plans[plan.0].run(&self.gpu, &self.shared, run, weights)
     }
     fn read(&mut self, plan: PlanId, slot: Slot, rows: usize, width: usize) -> Result<Vec<f32>> {
-        let p = &self.plans[plan.0];
-        let (start, stride) = (slot.at as usize * 4 * p.capacity, slot.width as usize);
-        let bytes = self.gpu.read(&[(&p.acts, 4 * start as u64, 4 * (rows * stride) as u64)])?.remove(0);
-        let all = floats(&bytes);
-        if width == stride {
-            return Ok(all);
-        }
-        Ok(all.chunks_exact(stride).flat_map(|row| row[..width].iter().copied()).collect())
+        self.plans[plan.0].read(&self.gpu, slot, rows, width)
     }
     fn logs(&mut self) -> Result<Vec<StepLog>> {
         self.drain()?;

@@ -1,6 +1,7 @@
 //! A plan on a GPU: its module, buffers and bind groups. Everything is made before the first run.
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::args::Args;
+use crate::runtime::choices::Key;
 use crate::runtime::exec::Weights;
 use crate::runtime::gpu::Gpu;
 use crate::runtime::jobs;
@@ -9,7 +10,9 @@ use crate::runtime::pipeline::{self, Pipeline};
 use crate::runtime::plan::Plan;
 use crate::runtime::state::{RunArgs, StepArgs};
 use crate::runtime::step::StepKernels;
-use crate::runtime::wgsl::{self, RowModule, TILE};
+use crate::runtime::tile::Slot;
+use crate::runtime::tiling::{MOST_ROWS, Tiling};
+use crate::runtime::wgsl::{self, RowModule};
 use std::sync::Arc;
 
 /// Workgroups that one launch may have.
@@ -60,8 +63,12 @@ struct Chunk {
 pub struct GpuPlan {
     /// As recorded.
     pub plan: Plan,
-    /// Rows its slots hold.
+    /// Rows it takes at a time. They decide where a batch is cut into chunks, so they do not depend on the tiling.
     pub capacity: usize,
+    /// Rows its slots are laid out for: the last workgroup's too, whatever the tiling.
+    pub pad: usize,
+    /// What its tiling is chosen by.
+    pub key: Key,
     /// The slots.
     pub acts: wgpu::Buffer,
     /// Submission sizes.
@@ -72,7 +79,9 @@ pub struct GpuPlan {
     /// Data rows.
     pub table: wgpu::Buffer,
     index: wgpu::Buffer,
+    /// The row launch.
     rows: Arc<Pipeline>,
+    tiling: Tiling,
     run_args: wgpu::Buffer,
     run_bound: [Option<wgpu::BindGroup>; 2],
     training: Option<Training>,
@@ -81,28 +90,25 @@ pub struct GpuPlan {
 impl GpuPlan {
     /// Compiles a plan and makes its buffers.
     pub fn new(gpu: &Gpu, shared: &Shared, kernels: &StepKernels, plan: Plan, rows: usize) -> Result<Self> {
-        let capacity = rows.max(1).next_multiple_of(16.max(TILE));
-        let ours = |problem: String| {
-            gpu.error(problem, "This is a fault of the program; --device cpu works meanwhile")
-        };
-        if capacity.div_ceil(TILE) > MOST_GROUPS {
-            let problem = format!("expected at most {} rows at a time, found {rows}", MOST_GROUPS * TILE);
-            return Err(gpu.error(problem, "Use a smaller batch"));
-        }
-        let module = wgsl::row_module(&plan).map_err(ours)?;
-        let bytes = plan.row_bytes() * capacity;
+        let capacity = rows.max(1).next_multiple_of(16);
+        let pad = capacity.next_multiple_of(MOST_ROWS);
+        let module = wgsl::row_module(&plan, Tiling::default()).map_err(|e| ours(gpu, e))?;
+        let key = Key::new(&gpu.info, &module.source, gpu.checked, rows);
+        let tiling = gpu.tiling(&key);
+        groups_fit(gpu, tiling, capacity)?;
+        let bytes = plan.row_bytes() * pad;
         let limits = gpu.device.limits();
         let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
         if bytes as u64 > most {
-            let fit = (most as usize / plan.row_bytes()).saturating_sub(15);
+            let fit = (most as usize / plan.row_bytes()).saturating_sub(MOST_ROWS - 1);
             let problem = format!(
-                "{capacity} rows of plan `{}` need {} MiB, at most {fit} rows fit a buffer",
+                "{pad} rows of plan `{}` need {} MiB, at most {fit} rows fit a buffer",
                 plan.name,
                 bytes >> 20
             );
             return Err(gpu.error(problem, "Use a smaller batch or network, or --device cpu"));
         }
-        let pipeline = gpu.pipeline(&plan.name, &module.source, &pipeline::ROWS)?;
+        let rows = compiled(gpu, &plan, tiling)?;
         let training = match plan.grads.is_empty() {
             true => None,
             false => Some(Training::new(gpu, shared, kernels, &plan)?),
@@ -110,19 +116,40 @@ impl GpuPlan {
         let aim = if gpu.is_own() { pace::OWN } else { pace::BORROWED };
         Ok(Self {
             capacity,
+            pad,
+            key,
             acts: gpu.buffer("slots", bytes)?,
             pace: Pace::new(aim, MOST_ROUNDS),
             program: gpu.buffer_of("program", &module.program)?,
             consts: gpu.buffer_of("constants", &plan.consts)?,
             table: gpu.buffer("table", 0)?,
             index: gpu.buffer("index", 0)?,
-            rows: pipeline,
+            rows,
+            tiling,
             run_args: gpu.buffer("run arguments", 4 * RunArgs::WORDS)?,
             run_bound: [None, None],
             training,
             module,
             plan,
         })
+    }
+
+    /// The tiling of its row launch.
+    pub fn tiling(&self) -> Tiling {
+        self.tiling
+    }
+    /// The row launch in another tiling.
+    pub fn compile(&self, gpu: &Gpu, tiling: Tiling) -> Result<Arc<Pipeline>> {
+        gpu.allows(tiling)?;
+        groups_fit(gpu, tiling, self.capacity)?;
+        compiled(gpu, &self.plan, tiling)
+    }
+    /// Goes on with a row launch that [`GpuPlan::compile`] made in this tiling.
+    pub fn use_rows(&mut self, tiling: Tiling, rows: Arc<Pipeline>) {
+        if self.tiling != tiling {
+            (self.tiling, self.rows) = (tiling, rows);
+            self.unbind();
+        }
     }
 
     /// Replaces the data rows.
@@ -167,10 +194,40 @@ impl GpuPlan {
         self.rows.bind(gpu, &buffers)
     }
 
+    /// Makes what a run of the row-local calls needs.
+    pub fn bind(&mut self, gpu: &Gpu, shared: &Shared, weights: Weights) -> Result<()> {
+        let which = weights as usize;
+        if self.run_bound[which].is_none() {
+            self.run_bound[which] = Some(self.bind_rows(gpu, shared, &self.run_args, weights)?);
+        }
+        Ok(())
+    }
+    /// The first `rows` rows of a slot, `width` of its columns.
+    pub fn read(&self, gpu: &Gpu, slot: Slot, rows: usize, width: usize) -> Result<Vec<f32>> {
+        let (start, stride) = (slot.at as usize * 4 * self.pad, slot.width as usize);
+        let bytes = gpu.read(&[(&self.acts, 4 * start as u64, 4 * (rows * stride) as u64)])?.remove(0);
+        let all = floats(&bytes);
+        if width == stride {
+            return Ok(all);
+        }
+        Ok(all.chunks_exact(stride).flat_map(|row| row[..width].iter().copied()).collect())
+    }
+
     /// Submits the row-local calls once.
     pub fn run(&mut self, gpu: &Gpu, shared: &Shared, run: &RunArgs, weights: Weights) -> Result<()> {
-        let args = RunArgs { pad: self.capacity as u32, calls: self.plan.calls.len() as u32, ..*run };
-        self.submit_rows(gpu, shared, &args, weights, 1)
+        self.repeat(gpu, shared, run, weights, 1)
+    }
+    /// Submits the row-local calls `times` times in a row, for measurements.
+    pub fn repeat(
+        &mut self,
+        gpu: &Gpu,
+        shared: &Shared,
+        run: &RunArgs,
+        weights: Weights,
+        times: usize,
+    ) -> Result<()> {
+        let args = RunArgs { pad: self.pad as u32, calls: self.plan.calls.len() as u32, ..*run };
+        self.submit_rows(gpu, shared, &args, weights, times)
     }
     /// Submits one call alone, for checks.
     pub fn run_call(&mut self, gpu: &Gpu, shared: &Shared, run: &RunArgs, call: usize) -> Result<()> {
@@ -187,7 +244,7 @@ impl GpuPlan {
     ) -> Result<()> {
         let words = &self.module.program[call * self.module.stride..][..self.module.stride];
         gpu.write(&self.program, 0, words)?;
-        let args = RunArgs { pad: self.capacity as u32, calls: 1, ..*run };
+        let args = RunArgs { pad: self.pad as u32, calls: 1, ..*run };
         self.submit_rows(gpu, shared, &args, Weights::Current, times)
     }
     fn submit_rows(
@@ -199,11 +256,9 @@ impl GpuPlan {
         times: usize,
     ) -> Result<()> {
         gpu.write(&self.run_args, 0, &args.to_words())?;
+        self.bind(gpu, shared, weights)?;
         let which = weights as usize;
-        if self.run_bound[which].is_none() {
-            self.run_bound[which] = Some(self.bind_rows(gpu, shared, &self.run_args, weights)?);
-        }
-        let groups = (args.rows as usize).div_ceil(TILE) as u32;
+        let groups = (args.rows as usize).div_ceil(self.tiling.rows) as u32;
         gpu.guard("run a plan", || {
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
             {
@@ -227,7 +282,7 @@ impl GpuPlan {
             .step_by(self.capacity)
             .map(|row0| RunArgs {
                 rows: self.capacity.min(batch - row0) as u32,
-                pad: self.capacity as u32,
+                pad: self.pad as u32,
                 row0: row0 as u32,
                 batch: batch as u32,
                 draws: 1,
@@ -280,7 +335,7 @@ impl GpuPlan {
         };
         for round in first..first + rounds {
             let chunk = &t.chunks[round % t.chunks.len()];
-            launch(&self.rows, &chunk.rows, (chunk.args.rows as usize).div_ceil(TILE) as u32);
+            launch(&self.rows, &chunk.rows, (chunk.args.rows as usize).div_ceil(self.tiling.rows) as u32);
             launch(&t.grad, &chunk.grad, t.grad_groups);
             if (round + 1) % t.chunks.len() == 0 {
                 launch(&t.update, &t.update_bound, t.update_groups);
@@ -291,17 +346,32 @@ impl GpuPlan {
     /// Workgroups of the three launches of a chunk of `rows`, and distinct cases of the row program.
     pub fn shape(&self, rows: usize) -> [usize; 4] {
         let (grad, update) = self.training.as_ref().map_or((0, 0), |t| (t.grad_groups, t.update_groups));
-        [rows.div_ceil(TILE), grad as usize, update as usize, self.module.cases]
+        [rows.div_ceil(self.tiling.rows), grad as usize, update as usize, self.module.cases]
     }
+}
+
+fn ours(gpu: &Gpu, problem: String) -> Error {
+    gpu.error(problem, "This is a fault of the program; --device cpu works meanwhile")
+}
+
+/// An error where the rows need more workgroups than a launch may have.
+fn groups_fit(gpu: &Gpu, tiling: Tiling, rows: usize) -> Result<()> {
+    if rows.div_ceil(tiling.rows) <= MOST_GROUPS {
+        return Ok(());
+    }
+    let problem = format!("expected at most {} rows at a time, found {rows}", MOST_GROUPS * tiling.rows);
+    Err(gpu.error(problem, "Use a smaller batch"))
+}
+
+fn compiled(gpu: &Gpu, plan: &Plan, tiling: Tiling) -> Result<Arc<Pipeline>> {
+    let source = wgsl::row_module(plan, tiling).map_err(|e| ours(gpu, e))?.source;
+    gpu.pipeline(&plan.name, &source, &pipeline::ROWS)
 }
 
 impl Training {
     fn new(gpu: &Gpu, shared: &Shared, kernels: &StepKernels, plan: &Plan) -> Result<Self> {
-        let ours = |problem: String| {
-            gpu.error(problem, "This is a fault of the program; --device cpu works meanwhile")
-        };
-        let grad_source = wgsl::grad_module(kernels).map_err(ours)?;
-        let update_source = wgsl::update_module(kernels).map_err(ours)?;
+        let grad_source = wgsl::grad_module(kernels).map_err(|e| ours(gpu, e))?;
+        let update_source = wgsl::update_module(kernels).map_err(|e| ours(gpu, e))?;
         let grad = gpu.pipeline("optim/weight_grad", &grad_source, &pipeline::GRAD)?;
         let update = gpu.pipeline("optim/adamw", &update_source, &pipeline::UPDATE)?;
         let records = jobs::grad_records(plan);
@@ -354,6 +424,11 @@ impl Shared {
             step: gpu.buffer("step arguments", 4 * StepArgs::WORDS)?,
         })
     }
+}
+
+/// Bytes as the numbers they are.
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
 /// Writes values into a buffer, which is made anew where it is too small; whether it was.

@@ -1,6 +1,7 @@
 //! The machine room: what a kernel, a plan and a device are, and the two executors. Nothing outside this folder names `wgpu`.
 pub mod adapter;
 pub mod args;
+pub mod choices;
 pub mod cpu_exec;
 pub mod cpu_plan;
 pub mod device;
@@ -23,10 +24,13 @@ pub mod state;
 pub mod step;
 pub mod team;
 pub mod tile;
+pub mod tiling;
 pub mod wgsl;
+pub mod tune;
 mod words;
 
 pub use adapter::{AdapterLine, GpuRequest, adapters};
 pub use device::{Device, DeviceChoice};
+pub use tiling::Tiling;
 /// For hosts that lend their device: types of other major versions do not fit.
 pub use wgpu;

@@ -1,6 +1,6 @@
 //! Assembles WGSL modules: text in, text out.
 //!
-//! The row-local calls of a plan become one entry point. A workgroup owns [`TILE`] rows and walks the plan's calls as a
+//! The row-local calls of a plan become one entry point. A workgroup owns some rows ([`Tiling`]) and walks the plan's calls as a
 //! program: `switch program[i * stride]` picks the (kernel, specialisation), the words after it are its arguments. A
 //! whole chain of layers is one dispatch, because a row's results depend on that row alone.
 use crate::runtime::args::Args;
@@ -9,13 +9,10 @@ use crate::runtime::plan::Plan;
 use crate::runtime::snippets;
 use crate::runtime::state::{RunArgs, State, StepArgs};
 use crate::runtime::step::StepKernels;
+use crate::runtime::tiling::Tiling;
 use crate::runtime::words::{declared, is_constant, map_words, uses};
 use std::collections::{HashMap, HashSet};
 
-/// Rows of a workgroup.
-pub const TILE: usize = 8;
-/// Threads of a workgroup.
-pub const WORKGROUP: usize = 256;
 /// Steps the log ring holds.
 pub const LOG: usize = 4096;
 
@@ -105,11 +102,11 @@ fn missing(text: &str, names: &HashSet<String>) -> Option<String> {
     found.into_iter().find(|w| !names.contains(w) && !local.contains(w))
 }
 
-/// Assembles the row-local calls of a plan.
+/// Assembles the row-local calls of a plan for workgroups of this tiling.
 ///
 /// # Errors
 /// A sentence naming the kernel, where its template and its specialisation do not fit.
-pub fn row_module(plan: &Plan) -> Result<RowModule, String> {
+pub fn row_module(plan: &Plan, tiling: Tiling) -> Result<RowModule, String> {
     let mut cases: Vec<(&'static KernelDef, &Spec)> = vec![];
     let mut numbers: HashMap<(&str, &Spec), usize> = HashMap::new();
     let stride = 1 + plan.calls.iter().map(|c| c.words.len()).max().unwrap_or(0);
@@ -125,7 +122,8 @@ pub fn row_module(plan: &Plan) -> Result<RowModule, String> {
     }
 
     let mut m = Module::default();
-    m.add(&format!("const TILE: u32 = {TILE}u;\nconst WORKGROUP: u32 = {WORKGROUP}u;"));
+    let Tiling { rows, threads } = tiling;
+    m.add(&format!("const TILE: u32 = {rows}u;\nconst WORKGROUP: u32 = {threads}u;"));
     m.add(&RunArgs::wgsl());
     m.add(&State::wgsl());
     m.add(BINDINGS);
@@ -240,10 +238,15 @@ mod tests {
 
     #[test]
     fn equal_calls_share_a_case_and_the_program_carries_the_words() {
-        let m = row_module(&plan(&[(&PROBE, 4, ""), (&PROBE, 12, ""), (&PROBE, 4, "")])).unwrap();
+        let m = row_module(
+            &plan(&[(&PROBE, 4, ""), (&PROBE, 12, ""), (&PROBE, 4, "")]),
+            Tiling { rows: 16, threads: 64 },
+        )
+        .unwrap();
         let half = 0.5f32.to_bits();
         assert_eq!((m.cases, m.stride), (2, 3));
         assert_eq!(m.program, [0, 0, half, 1, 1, half, 0, 2, half]);
+        assert!(m.source.starts_with("const TILE: u32 = 16u;\nconst WORKGROUP: u32 = 64u;"), "{}", m.source);
         assert!(m.source.contains("fn kernel_0(") && m.source.contains("fn helper_1("), "{}", m.source);
         assert!(
             m.source.contains("const HALF_1 = 12u / 2u;") && m.source.contains("helper_1(a.x + HALF_1, t)")
@@ -253,7 +256,11 @@ mod tests {
     #[test]
     fn shared_texts_come_once() {
         let (prior, both) = ("fn prior() {}\n", "fn prior() {}\nfn simulate() {}\n");
-        let m = row_module(&plan(&[(&PROBE, 4, both), (&PROBE, 8, prior), (&PROBE, 12, both)])).unwrap();
+        let m = row_module(
+            &plan(&[(&PROBE, 4, both), (&PROBE, 8, prior), (&PROBE, 12, both)]),
+            Tiling::default(),
+        )
+        .unwrap();
         for once in [
             "fn prior()",
             "fn simulate()",
@@ -270,7 +277,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said() {
         let says = |def, what: &str| {
-            let e = row_module(&plan(&[(def, 4, "")])).unwrap_err();
+            let e = row_module(&plan(&[(def, 4, "")]), Tiling::default()).unwrap_err();
             assert!(e.contains(def.name) && e.contains(what), "{e}");
         };
         says(&BROKEN, "needs constant `WIDTH`, which its spec does not set");

@@ -12,6 +12,7 @@ use crate::runtime::args::Args;
 use crate::runtime::exec::Snapshot;
 use crate::runtime::params::ParamTable;
 use crate::runtime::state::State;
+use crate::runtime::tiling::Tiling;
 use crate::train::run::{Metric, Summary};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,9 @@ pub struct Counters {
     pub norm_sum: f64,
     /// Mean loss of the last metric.
     pub loss: f32,
+    /// Tilings of the row launches on a GPU, one for each plan of a step: what the run began with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tilings: Vec<Tiling>,
 }
 
 /// Names of the files.

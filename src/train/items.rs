@@ -93,8 +93,13 @@ impl ItemPlans {
         self.plans[1..].iter().try_for_each(|&plan| exec.share_table(self.plans[0], plan))
     }
 
+    /// The plans of the buckets.
+    pub fn plans(&self) -> &[PlanId] {
+        &self.plans
+    }
+
     /// The bucket of a step. `index`: the step's rows of the table.
-    fn bucket(&self, seed: u64, step: u32, index: Option<&[u32]>) -> usize {
+    pub fn bucket(&self, seed: u64, step: u32, index: Option<&[u32]>) -> usize {
         let (least, most) = self.shape.items();
         let n = match index {
             Some(rows) if !self.sizes.is_empty() => {

@@ -5,6 +5,7 @@ pub mod offline;
 pub mod run;
 mod session;
 pub mod trainer;
+mod tune;
 mod watch;
 
 pub use run::{Progress, Summary};

@@ -1,4 +1,5 @@
 //! What training tells its caller.
+use crate::runtime::Tiling;
 use serde::{Deserialize, Serialize};
 
 /// Where training is, given to the progress callback a few times a second.
@@ -53,6 +54,20 @@ pub struct Summary {
     pub parameters: u64,
     /// The device.
     pub device: String,
+    /// Tilings of the row launches of its steps, each once; none on the CPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tilings: Vec<Tiling>,
+}
+
+impl Summary {
+    /// The device and, of a GPU, the tilings: `GeForce, tiling 8x256`.
+    pub fn place(&self) -> String {
+        let tilings: Vec<String> = self.tilings.iter().map(ToString::to_string).collect();
+        match tilings.is_empty() {
+            true => self.device.clone(),
+            false => format!("{}, tiling {}", self.device, tilings.join(" and ")),
+        }
+    }
 }
 
 /// One line of `metrics.jsonl`.

@@ -220,12 +220,14 @@ impl<'a> Session<'a> {
             self.step = u64::from(r.now.state.step);
             (self.good, self.best, self.counters) = (r.now, r.best, r.counters);
             self.resumed = true;
+            self.keep_tilings()?;
             // A longer run may be asked for: the schedule is stretched, which the user sees in the new total.
             if let Some(steps) = self.settings().steps.filter(|&s| s > self.counters.total) {
                 self.counters.total = steps;
             }
             return Ok(());
         }
+        self.counters.tilings = self.tilings();
         self.counters.total = match (self.settings().steps, self.settings().minutes, self.epoch_steps()) {
             (Some(steps), ..) => steps,
             (None, Some(minutes), _) => self.steps_in(minutes * 60.0)?,
@@ -290,7 +292,7 @@ impl<'a> Session<'a> {
     }
 
     /// Trains `n` steps from `first` on.
-    fn advance(&mut self, first: u32, n: usize) -> Result<()> {
+    pub(super) fn advance(&mut self, first: u32, n: usize) -> Result<()> {
         let (batch, args) = (self.batch(), self.step_args());
         let (seed, pool) = (self.settings().seed, self.settings().pool);
         let growth = pool.map(|size| Growth {

@@ -148,6 +148,12 @@ impl Session<'_> {
     pub(super) fn summary(&self, stopped_early: bool, interrupted: bool) -> Summary {
         let c = &self.counters;
         let drawn = self.step * self.batch() as u64;
+        let mut tilings = vec![];
+        for tiling in self.tilings() {
+            if !tilings.contains(&tiling) {
+                tilings.push(tiling);
+            }
+        }
         Summary {
             steps: self.step,
             seconds: self.seconds(),
@@ -161,6 +167,7 @@ impl Session<'_> {
             masked: c.masked,
             parameters: self.network.table.count() as u64,
             device: self.device.name(),
+            tilings,
         }
     }
 
