@@ -1,5 +1,5 @@
 //! Workload Wd: training on sets. 64 sets of N x 2 normal items, a summary network 64 wide (by default a DeepSet of 2
-//! modules) to 32 summaries, 6 affine blocks with conditioners of 2 x 128, D = 6. Its peer is `benches/peers/jax_deepset.py`.
+//! modules) to 32 summaries, 6 affine blocks with conditioners of 2 x 128, D = 6. Its peer is `benches/peers/jax_items.py`.
 use std::sync::Arc;
 
 use crate::rng::{Rng, streams};

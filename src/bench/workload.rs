@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn wd_has_the_size_of_its_peer_and_any_number_of_items() {
         let wd = Workload::find("wd").unwrap();
-        // what benches/peers/jax_deepset.py prints, and padding: mean and largest of 2 columns stand in 8, before a layer of 64
+        // what benches/peers/jax_items.py prints, and padding: mean and largest of 2 columns stand in 8, before a layer of 64
         let peer = 302_504;
         assert_eq!((wd.items, wd.open().unwrap().parameters()), (Some(256), peer + (8 - 4) * 64));
         let small = wd.sized(3).unwrap().open().unwrap();

@@ -42,12 +42,14 @@ pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::svg::{Anchor, INK, Svg};
+    use crate::report::chart::write;
+    use crate::report::svg::{Area, Drawn, figure};
+    use crate::report::theme::INK;
+    use plotters::prelude::{Color, Rectangle};
+    use plotters::style::text_anchor::HPos;
 
-    fn dark_pixels(draw: impl FnOnce(&mut Svg)) -> usize {
-        let mut svg = Svg::new(100.0, 40.0, "t");
-        draw(&mut svg);
-        let bytes = png(&svg.finish(), 2.0).unwrap();
+    fn dark_pixels(draw: impl FnOnce(&Area) -> Drawn) -> usize {
+        let bytes = png(&figure(100.0, 40.0, "t", draw), 2.0).unwrap();
         let pixels = Pixmap::decode_png(&bytes).unwrap();
         assert_eq!((pixels.width(), pixels.height()), (200, 80));
         pixels.pixels().iter().filter(|p| p.red() < 128).count()
@@ -55,10 +57,11 @@ mod tests {
 
     #[test]
     fn marks_and_letters_are_drawn() {
-        assert_eq!(dark_pixels(|_| {}), 0);
-        assert_eq!(dark_pixels(|svg| svg.rect(10.0, 10.0, 20.0, 10.0, INK)), 40 * 20);
+        assert_eq!(dark_pixels(|_| Ok(())), 0);
+        let bar = Rectangle::new([(100, 100), (300, 200)], INK.filled());
+        assert_eq!(dark_pixels(|area| area.draw(&bar)), 40 * 20);
         for letters in ["abc", "θ − ½"] {
-            assert!(dark_pixels(|svg| svg.text((10.0, 25.0), Anchor::Start, 13.0, INK, letters)) > 50);
+            assert!(dark_pixels(|area| write(area, (10.0, 20.0), HPos::Left, (13.0, INK), letters)) > 50);
         }
         assert!(png("<svg", 1.0).is_err());
     }

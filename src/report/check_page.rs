@@ -2,8 +2,8 @@
 use super::page::{Figure, Page, Section, Tone};
 use super::pair_plot::pair_plot;
 use super::panels;
-use super::rank_plot::rank_histograms;
-use super::recovery_plot::{Estimates, recovery_plot};
+use super::rank_plot::rank_histogram;
+use super::recovery_plot::recovery_plot;
 use super::run_facts::RunFacts;
 use crate::diag::check::{RankTest, Verdict};
 use crate::diag::contraction::{contraction, mean_sd, z_scores};
@@ -135,11 +135,15 @@ fn sections(found: &Examination, context: &Context<'_>, order: &[usize], names: 
     let each = |kind: &str, draw: &dyn Fn(usize) -> String| -> Vec<Figure> {
         order.iter().map(|&p| Figure::new(&format!("{kind}-{}", names[p]), draw(p))).collect()
     };
-    let one = |p: usize| std::slice::from_ref(&names[p]);
-    let recovery = each("recovery", &|p| recovery_of(found, p, one(p)));
+    let recovery = each("recovery", &|p| {
+        let rows = kept.marginals[p].iter().zip(kept.truths_of(p));
+        let rows: Vec<_> =
+            rows.map(|(m, truth)| [truth, m.mean, m.ends[LEVEL.1][0], m.ends[LEVEL.1][1]]).collect();
+        recovery_plot(&names[p], &rows, LEVEL.0)
+    });
     let ranks = each("ranks", &|p| {
         let short: Vec<u32> = kept.marginals[p].iter().map(|m| m.short_rank).collect();
-        rank_histograms(&short, one(p), kept.histogram.1 as u32)
+        rank_histogram(&names[p], &short, kept.histogram.1 as u32)
     });
     let ecdf = each("ecdf", &|p| {
         let (band, test) = (&report.band, &report.parameters[p].ecdf);
@@ -246,17 +250,4 @@ fn familiarity(found: &Examination, context: &Context<'_>) -> Section {
         "Observed data beyond it (`couplet sample` says so) get a posterior that is a guess: mend data or simulator.",
         figures,
     )
-}
-
-fn recovery_of(found: &Examination, p: usize, name: &[String]) -> String {
-    let marginals = &found.kept.marginals[p];
-    let column = |f: &dyn Fn(&crate::diag::stream::Marginal) -> f64| -> Vec<f32> {
-        marginals.iter().map(|m| f(m) as f32).collect()
-    };
-    let truth: Vec<f32> = found.kept.truths_of(p).iter().map(|v| *v as f32).collect();
-    let (estimate, lower) = (column(&|m| m.mean), column(&|m| m.ends[LEVEL.1][0]));
-    let upper = column(&|m| m.ends[LEVEL.1][1]);
-    let estimates =
-        Estimates { truth: &truth, estimate: &estimate, lower: &lower, upper: &upper, level: LEVEL.0 };
-    recovery_plot(&estimates, name)
 }

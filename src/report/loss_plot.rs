@@ -1,67 +1,66 @@
 //! Training and validation loss against the step.
-use super::axis::{Scale, frame, sorted};
-use super::svg::{Anchor, BLUE, FAINT, INK, LABEL, PALE, Svg, TITLE, VERMILION};
+use plotters::prelude::*;
+
+use super::axis::{Axis, sorted};
+use super::chart::{Frame, band, dots, empty, legend};
+use super::svg::{figure, text_width};
+use super::theme::{BLUE, PALE, VERMILION};
 use crate::data::summary::quantile;
 
 /// Points of a curve: more than the figure has pixels would not be seen.
 const BINS: usize = 240;
 /// Width in pixels: legible on a phone without turning it.
-const WIDTH: f64 = 460.0;
+const WIDTH: f64 = 400.0;
 
 /// Loss (nats) of training at `steps`, and of validation at its own steps if there was any.
 ///
 /// Training steps are binned: the line is the mean, the pale band holds 80 % of the steps of a bin. The first
 /// losses may leave the figure at the top; the axis is made for the rest. Values that are not finite are left out.
 pub fn loss_plot(steps: &[u64], train: &[f32], validation: Option<(&[u64], &[f32])>) -> String {
-    let mut svg = Svg::new(WIDTH, 300.0, "Loss during training");
+    const TITLE: &str = "Loss during training";
     let train = points(steps, train);
     let validation = validation.map(|(steps, losses)| points(steps, losses)).unwrap_or_default();
-    let all: Vec<f64> = sorted(train.iter().chain(&validation).map(|p| p.1 as f32));
-    if all.is_empty() {
-        svg.text((20.0, 35.0), Anchor::Start, TITLE, FAINT, "No finite loss to show");
-        return svg.finish();
-    }
+    let all = sorted(train.iter().chain(&validation).map(|p| p.1));
+    let Some(highest) = all.last() else { return empty(TITLE, "No finite loss to show") };
     let last = train.iter().chain(&validation).map(|p| p.0).fold(1.0, f64::max);
-    let x = Scale::new(0.0, last, 66.0, WIDTH - 14.0);
     let bins = bin(&train, last);
     // What comes after the first tenth decides the axis: the start can be a hundred times higher.
-    let late = |p: &&(f64, f64)| p.0 > 0.1 * last;
-    let settled = sorted(train.iter().filter(late).chain(validation.iter().filter(late)).map(|p| p.1 as f32));
-    let settled = if settled.is_empty() { &all } else { &settled };
+    let late = train.iter().chain(&validation).filter(|p| p.0 > 0.1 * last).map(|p| p.1);
+    let settled = sorted(late);
+    let top = quantile(if settled.is_empty() { &all } else { &settled }, 0.99);
     let lines = bins.iter().map(|b| b.low).chain(validation.iter().map(|p| p.1));
     let lo = lines.fold(f64::INFINITY, f64::min);
-    let top = quantile(settled, 0.99);
-    let hi = (top + 0.35 * (top - lo)).min(all[all.len() - 1]);
+    let hi = (top + 0.35 * (top - lo)).min(*highest);
     let margin = 0.05 * (hi - lo);
-    let y = Scale::new(lo - margin, hi + margin, 254.0, 16.0);
-    for (v, _) in y.ticks(5) {
-        svg.line((x.from, y.at(v)), (x.to, y.at(v)), "#ECEEF0", 1.0, "");
-    }
-    svg.clip(x.from, y.to, x.to - x.from, y.from - y.to);
-    let up = bins.iter().map(|b| (x.at(b.step), y.at(b.high)));
-    let down = bins.iter().rev().map(|b| (x.at(b.step), y.at(b.low)));
-    svg.area(up.chain(down), PALE);
-    svg.polyline(bins.iter().map(|b| (x.at(b.step), y.at(b.mean))), BLUE, 1.6);
+    let (x, y) = (Axis::new(0.0, last), Axis::new(lo - margin, hi + margin));
+    let frame = Frame { top: 14.0, grid: true, ..Frame::new(x, y, ["training step", "loss (nats)"]) };
+    let mean: Vec<_> = bins.iter().map(|b| (b.step, b.mean)).collect();
     let every = validation.len().div_ceil(BINS).max(1);
-    let shown: Vec<_> = validation.iter().step_by(every).map(|p| (x.at(p.0), y.at(p.1))).collect();
-    svg.polyline(shown.iter().copied(), VERMILION, 1.6);
-    if shown.len() <= 60 {
-        svg.dots(shown.iter().copied(), VERMILION, 4.5);
-    }
-    svg.unclip();
-    frame(&mut svg, x, y, "training step", "loss (nats)");
-    let mut row = 30.0;
-    for (present, colour, text) in [
-        (!train.is_empty(), BLUE, "training, mean and 80 % band"),
-        (!shown.is_empty(), VERMILION, "validation"),
-    ] {
-        if present {
-            svg.line((WIDTH - 216.0, row - 4.0), (WIDTH - 192.0, row - 4.0), colour, 2.2, "");
-            svg.text((WIDTH - 186.0, row), Anchor::Start, LABEL, INK, text);
-            row += 17.0;
+    let shown: Vec<_> = validation.into_iter().step_by(every).collect();
+    figure(WIDTH, 280.0, TITLE, |area| {
+        let mut chart = frame.open(area)?;
+        band(&mut chart, &bins.iter().map(|b| (b.step, b.low, b.high)).collect::<Vec<_>>(), PALE)?;
+        chart.draw_series(LineSeries::new(from_below(&mean, y.hi), BLUE.stroke_width(16)))?;
+        chart.draw_series(LineSeries::new(from_below(&shown, y.hi), VERMILION.stroke_width(16)))?;
+        if shown.len() <= 60 {
+            dots(&mut chart, shown.iter().filter(|p| p.1 <= y.hi).copied(), VERMILION, 22)?;
         }
-    }
-    svg.finish()
+        let mut entries = vec![];
+        entries.extend((!mean.is_empty()).then_some((BLUE, "training, mean and 80 % band")));
+        entries.extend((!shown.is_empty()).then_some((VERMILION, "validation")));
+        let left = WIDTH - 28.0 - text_width("training, mean and 80 % band", super::chart::LABEL);
+        legend(area, (left, 26.0), false, &entries)
+    })
+}
+
+/// A curve from where it first comes below `top`: plotters would draw what is above along the edge.
+fn from_below(points: &[(f64, f64)], top: f64) -> Vec<(f64, f64)> {
+    let Some(first) = points.iter().position(|p| p.1 <= top) else { return vec![] };
+    let crossing = first.checked_sub(1).map(|before| {
+        let (a, b) = (points[before], points[first]);
+        (a.0 + (b.0 - a.0) * (a.1 - top) / (a.1 - b.1), top)
+    });
+    crossing.into_iter().chain(points[first..].iter().copied()).collect()
 }
 
 fn points(steps: &[u64], losses: &[f32]) -> Vec<(f64, f64)> {
@@ -85,7 +84,7 @@ fn bin(train: &[(f64, f64)], last: f64) -> Vec<Bin> {
     groups
         .map(|group| {
             let n = group.len() as f64;
-            let losses = sorted(group.iter().map(|p| p.1 as f32));
+            let losses = sorted(group.iter().map(|p| p.1));
             Bin {
                 step: group.iter().map(|p| p.0).sum::<f64>() / n,
                 mean: losses.iter().sum::<f64>() / n,
@@ -99,6 +98,7 @@ fn bin(train: &[(f64, f64)], last: f64) -> Vec<Bin> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::drawn::{close, shares};
 
     #[test]
     fn long_runs_give_small_figures() {
@@ -116,12 +116,30 @@ mod tests {
     }
 
     #[test]
-    fn unsound_input_gives_a_figure_and_no_panic() {
-        for (steps, losses) in
-            [(vec![], vec![]), (vec![0], vec![1.0]), (vec![1, 2, 3], vec![f32::NAN, 1.0, f32::MAX])]
-        {
-            let svg = loss_plot(&steps, &losses, Some((&[9], &[f32::INFINITY])));
-            assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"));
-        }
+    fn curves_fall_to_the_right_and_leave_only_at_the_top() {
+        let steps: Vec<u64> = (1..=1000).collect();
+        let losses: Vec<f32> = steps.iter().map(|&s| 1.0 + 50.0 / s as f32 + 0.1 * (s % 2) as f32).collect();
+        let svg = loss_plot(&steps, &losses, Some((&steps[499..500], &[1.0])));
+        let (curve, band) = (&shares(&svg, BLUE)[0], &shares(&svg, PALE)[0]);
+        assert!(
+            curve[0].0 < 0.2 && close(curve[0], (curve[0].0, 1.0)) && curve[1].1 < 0.999,
+            "{:?}",
+            &curve[..2]
+        );
+        assert!(curve.windows(2).all(|p| p[0].0 < p[1].0) && curve[curve.len() - 1].1 < 0.3);
+        // The validation loss of step 500 is the least of all: 5 % of the range above the bottom.
+        let dot = shares(&svg, VERMILION)[0][0];
+        assert!(close(dot, (0.5, 0.05 / 1.1)), "{dot:?}");
+        // The band holds losses 0.1 apart.
+        let below = |p: &(f64, f64)| band.iter().any(|q| (p.0 - q.0).abs() < 1e-3 && q.1 < p.1 - 0.01);
+        assert!(curve.iter().skip(1).all(below));
+    }
+
+    #[test]
+    fn a_curve_begins_where_it_crosses_the_top() {
+        let points = [(0.0, 9.0), (1.0, 5.0), (2.0, 1.0), (3.0, 4.0)];
+        assert_eq!(from_below(&points, 3.0), [(1.5, 3.0), (2.0, 1.0), (3.0, 4.0)]);
+        assert_eq!(from_below(&points, 9.0), points);
+        assert!(from_below(&points, 0.5).is_empty());
     }
 }

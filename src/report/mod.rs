@@ -2,13 +2,15 @@
 //! made of them.
 pub mod axis;
 pub mod bitmap;
+pub mod chart;
 pub mod check_page;
 pub mod density;
+#[cfg(test)]
+mod drawn;
 pub mod loss_plot;
 pub mod page;
 pub mod pair_plot;
 pub mod panels;
-pub mod plot;
 pub mod rank_plot;
 pub mod recovery_plot;
 pub mod run_facts;

@@ -1,16 +1,20 @@
 //! Marginals on the diagonal, pairs of parameters below it.
-use super::axis::{Scale, bottom_axis, left_axis, sorted};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::axis::{Axis, sorted};
+use super::chart::{BOTTOM, Chart, Frame, LABEL, TICK, TITLE, bold, dots, empty, legend, outline, write};
 use super::density::Density;
-use super::svg::{Anchor, BLUE, FAINT, GREY, INK, LABEL, PALE, Svg, TICK, TITLE, VERMILION, fit};
+use super::svg::{Area, Drawn, figure, fit, px, text_width};
+use super::theme::{BLUE, FAINT, GREY, PALE, PRIOR_DOT, SHADES, VERMILION};
 use crate::data::summary::quantile;
 
 /// Parameters drawn at most; a line says so when there are more.
 const MAX_DIM: usize = 12;
-/// Bytes for the clouds of all pairs; a dot takes up to 14.
+/// Bytes for the clouds of all pairs; a dot takes up to 12.
 const CLOUD_BYTES: usize = 190_000;
-/// Colours of the draws outside the 95 % region, in it, in the 80 % and in the 50 % region.
-const SHADES: [&str; 4] = ["#A9CCE3", "#6FAED6", "#2E86C1", "#0B4F82"];
-const PRIOR_DOT: &str = "#DADDE0";
+/// Pixels above the panels, for the first heading.
+const TOP: f64 = 44.0;
 
 /// Posterior draws, shape (n, D) with D the number of names; the true parameters (D) and prior draws (m, D) if known.
 ///
@@ -27,73 +31,88 @@ pub fn pair_plot(
     let posterior = Cloud::new(draws, width, shown);
     let prior = prior_draws.map(|p| Cloud::new(p, width, shown)).filter(|p| p.n > 0);
     if shown == 0 || posterior.n == 0 {
-        let mut svg = Svg::new(320.0, 60.0, "Posterior");
-        svg.text((20.0, 35.0), Anchor::Start, TITLE, FAINT, "No draws to show");
-        return svg.finish();
+        return empty("Posterior", "No draws to show");
     }
-    let side = (760.0 / shown as f64).clamp(64.0, 190.0);
-    let gap = (side * 0.1).clamp(8.0, 16.0);
-    let (left, top) = (66.0, 44.0);
-    let size = shown as f64 * (side + gap);
-    let mut svg = Svg::new(
-        (left + size + 14.0).max(330.0),
-        top + size + if width > shown || shown == 1 { 54.0 } else { 32.0 },
-        "Posterior draws, pairs of parameters",
-    );
-    let truth_at = |d: usize| truth.and_then(|t| t.get(d)).copied().filter(|v| v.is_finite()).map(f64::from);
-    let columns: Vec<Vec<f64>> = (0..shown).map(|d| sorted(posterior.column(d))).collect();
-    let prior_columns: Option<Vec<Vec<f64>>> =
-        prior.as_ref().map(|p| (0..shown).map(|d| sorted(p.column(d))).collect());
-    let scales: Vec<Scale> = (0..shown)
-        .map(|d| range(&columns[d], prior_columns.as_ref().map(|p| p[d].as_slice()), truth_at(d)))
+    let columns: Vec<Column> = (0..shown)
+        .map(|d| {
+            let truth = truth.and_then(|t| t.get(d)).copied().filter(|v| v.is_finite()).map(f64::from);
+            let prior = prior.as_ref().map(|p| p.column(d)).unwrap_or_default();
+            Column::new(&names[d], posterior.column(d), prior, truth)
+        })
         .collect();
-    let budget = CLOUD_BYTES / (14 * (shown * (shown - 1) / 2).max(1));
-    for row in 0..shown {
-        for column in 0..=row {
-            let x = scales[column].over(0.0, side);
-            let origin = (left + column as f64 * (side + gap), top + row as f64 * (side + gap));
-            let x = x.over(origin.0, origin.0 + side);
-            let bottom = origin.1 + side;
-            if row == column {
-                let own = prior_columns.as_ref().map(|p| p[row].as_slice());
-                histogram(&mut svg, x, bottom, side, &columns[row], own);
-                if let Some(v) = truth_at(row).filter(|v| x.holds(*v)) {
-                    svg.line((x.at(v), bottom), (x.at(v), bottom - 0.93 * side), VERMILION, 1.8, "");
-                }
-                heading(&mut svg, origin, side, &names[row], &columns[row]);
-                if row + 1 == shown {
-                    bottom_axis(&mut svg, x, bottom, &fit(&names[row], LABEL, side));
+    let side = (760.0 / shown as f64).clamp(64.0, 190.0);
+    let pitch = side + (side * 0.1).clamp(8.0, 16.0);
+    let left = columns.iter().map(|c| c.axis.room(side)).fold(0.0, f64::max);
+    let budget = CLOUD_BYTES / (12 * (shown * (shown - 1) / 2).max(1));
+    let below = if shown == 1 || width > shown { 22.0 } else { 0.0 };
+    let size = TOP + shown as f64 * pitch - (pitch - side) + BOTTOM + below;
+    let title = "Posterior draws, pairs of parameters";
+    figure((left + shown as f64 * pitch + 14.0).max(350.0), size, title, |area| {
+        for (row, down) in columns.iter().enumerate() {
+            for (column, across) in columns.iter().enumerate().take(row + 1) {
+                let ticks = [row + 1 == shown, column == 0 && row > 0];
+                let frame = Frame {
+                    ticks,
+                    top: 0.0,
+                    right: 0.0,
+                    bottom: if ticks[0] { BOTTOM } else { 1.0 },
+                    left: if ticks[1] { left } else { f64::from(row != column) },
+                    ..Frame::new(across.axis, down.axis, [across.name, down.name])
+                };
+                let origin = (left + column as f64 * pitch, TOP + row as f64 * pitch);
+                let corner = (px(origin.0 - frame.left), px(origin.1));
+                let cell = area.clone().shrink(corner, (px(frame.left + side), px(side + frame.bottom)));
+                if row == column {
+                    marginal(&cell, frame, across, if side < 90.0 { 24 } else { 40 })?;
+                    heading(area, origin, side, across)?;
                 } else {
-                    svg.line((x.from, bottom), (x.to, bottom), FAINT, 1.0, "");
-                }
-            } else {
-                let y = scales[row].over(bottom, origin.1);
-                if let Some(prior) = &prior {
-                    svg.dots(prior.pixels(column, row, x, y, (budget / 8).min(600)), PRIOR_DOT, 2.0);
-                }
-                cloud(&mut svg, &posterior, (column, row), x, y, budget * 7 / 8);
-                if let (Some(a), Some(b)) = (truth_at(column), truth_at(row)) {
-                    cross(&mut svg, x, y, a, b);
-                }
-                if column == 0 {
-                    left_axis(&mut svg, y, origin.0, &fit(&names[row], LABEL, side));
-                } else {
-                    svg.line((origin.0, bottom), (origin.0, origin.1), "#D5D8DB", 1.0, "");
-                }
-                if row + 1 == shown {
-                    bottom_axis(&mut svg, x, bottom, &fit(&names[column], LABEL, side));
-                } else {
-                    svg.line((origin.0, bottom), (origin.0 + side, bottom), "#D5D8DB", 1.0, "");
+                    let mut chart = frame.open(&cell)?;
+                    if let Some(prior) = &prior {
+                        let few = prior.pairs([column, row], [across, down], (budget / 8).min(600));
+                        dots(&mut chart, few, PRIOR_DOT, 10)?;
+                    }
+                    cloud(&mut chart, &posterior, [column, row], [across, down], budget * 7 / 8)?;
+                    cross(&mut chart, across, down)?;
                 }
             }
         }
+        let truth = columns.iter().any(|c| c.truth.is_some());
+        key(area, left, shown, pitch, prior.is_some(), truth, size - 12.0)?;
+        let more =
+            if width > shown { format!("The first {shown} of {width} parameters") } else { String::new() };
+        write(area, (left, size - 12.0), HPos::Left, (TICK, FAINT), &more)
+    })
+}
+
+/// One parameter: its finite draws, sorted, those of the prior, the truth and the range shown.
+struct Column<'a> {
+    name: &'a str,
+    values: Vec<f64>,
+    prior: Vec<f64>,
+    truth: Option<f64>,
+    axis: Axis,
+}
+
+impl<'a> Column<'a> {
+    fn new(name: &'a str, values: Vec<f64>, prior: Vec<f64>, truth: Option<f64>) -> Self {
+        let axis = range(&values, &prior, truth);
+        Self { name, values, prior, truth, axis }
     }
-    legend(&mut svg, left, shown, side + gap, prior.is_some(), (0..shown).any(|d| truth_at(d).is_some()));
-    if width > shown {
-        let note = format!("The first {shown} of {width} parameters");
-        svg.text((left, top + size + 48.0), Anchor::Start, TICK, FAINT, &note);
+
+    /// Shares of the values in equal parts of the axis.
+    fn histogram(&self, values: &[f64], bins: usize) -> Vec<f64> {
+        let mut shares = vec![0.0; if values.is_empty() { 0 } else { bins }];
+        for v in values.iter().filter(|v| self.axis.holds(**v)) {
+            let bin = (self.axis.share(*v) * bins as f64) as usize;
+            shares[bin.min(bins - 1)] += 1.0 / values.len() as f64;
+        }
+        shares
     }
-    svg.finish()
+
+    /// The truth where it can be seen.
+    fn truth(&self) -> Option<f64> {
+        self.truth.filter(|v| self.axis.holds(*v))
+    }
 }
 
 /// Rows of which every shown value is finite.
@@ -111,41 +130,22 @@ impl Cloud {
         Self { n: values.len() / dim.max(1), dim, values }
     }
 
-    fn column(&self, d: usize) -> impl Iterator<Item = f32> {
-        self.values.iter().skip(d).step_by(self.dim).copied()
+    fn column(&self, d: usize) -> Vec<f64> {
+        sorted(self.values.iter().skip(d).step_by(self.dim).map(|v| f64::from(*v)))
     }
 
-    /// Every k-th pair that is in range, at most `count`, on the unit square.
-    fn pairs(&self, a: usize, b: usize, x: Scale, y: Scale, count: usize) -> Vec<(f64, f64)> {
+    /// Every k-th pair that is in range, at most `count`.
+    fn pairs(&self, [a, b]: [usize; 2], [x, y]: [&Column<'_>; 2], count: usize) -> Vec<(f64, f64)> {
         let every = self.n.div_ceil(count.max(1)).max(1);
-        self.values
-            .chunks_exact(self.dim)
-            .step_by(every)
-            .map(|row| (f64::from(row[a]), f64::from(row[b])))
-            .filter(|&(u, v)| x.holds(u) && y.holds(v))
-            .map(|(u, v)| ((u - x.lo) / (x.hi - x.lo), (v - y.lo) / (y.hi - y.lo)))
-            .collect()
+        let rows = self.values.chunks_exact(self.dim).step_by(every);
+        let pairs = rows.map(|row| (f64::from(row[a]), f64::from(row[b])));
+        pairs.filter(|(u, v)| x.axis.holds(*u) && y.axis.holds(*v)).collect()
     }
-
-    fn pixels(
-        &self,
-        a: usize,
-        b: usize,
-        x: Scale,
-        y: Scale,
-        count: usize,
-    ) -> impl Iterator<Item = (f64, f64)> {
-        self.pairs(a, b, x, y, count).into_iter().map(move |p| pixel(p, x, y))
-    }
-}
-
-fn pixel((u, v): (f64, f64), x: Scale, y: Scale) -> (f64, f64) {
-    (x.from + u * (x.to - x.from), y.from + v * (y.to - y.from))
 }
 
 /// The range of nearly all posterior draws and the truth, widened towards the prior's by at most the factor at which
 /// the posterior would become a speck.
-fn range(posterior: &[f64], prior: Option<&[f64]>, truth: Option<f64>) -> Scale {
+fn range(posterior: &[f64], prior: &[f64], truth: Option<f64>) -> Axis {
     let span = |sorted: &[f64], p: f64| (quantile(sorted, p), quantile(sorted, 1.0 - p));
     let (mut lo, mut hi) = span(posterior, 0.0005);
     if let Some(truth) = truth {
@@ -155,174 +155,168 @@ fn range(posterior: &[f64], prior: Option<&[f64]>, truth: Option<f64>) -> Scale 
             (lo, hi) = (lo.min(truth), hi.max(truth));
         }
     }
-    if let Some(prior) = prior.filter(|p| !p.is_empty()) {
+    if !prior.is_empty() {
         let (prior_lo, prior_hi) = span(prior, 0.005);
         let reach = 0.6 * (hi - lo);
         (lo, hi) = (lo.min(prior_lo.max(lo - reach)), hi.max(prior_hi.min(hi + reach)));
     }
     let margin = 0.04 * (hi - lo);
-    Scale::new(lo - margin, hi + margin, 0.0, 1.0)
+    Axis::new(lo - margin, hi + margin)
 }
 
-fn histogram(svg: &mut Svg, x: Scale, bottom: f64, side: f64, values: &[f64], prior: Option<&[f64]>) {
-    let bins = if side < 90.0 { 24 } else { 40 };
-    let heights = |values: &[f64]| {
-        let mut counts = vec![0.0; bins];
-        for &v in values.iter().filter(|v| x.holds(**v)) {
-            let bin = ((v - x.lo) / (x.hi - x.lo) * bins as f64) as usize;
-            counts[bin.min(bins - 1)] += 1.0 / values.len() as f64;
-        }
-        counts
-    };
-    let own = heights(values);
-    let prior = prior.map(heights);
-    let tallest = own.iter().chain(prior.iter().flatten()).copied().fold(0.0, f64::max).max(1e-300);
-    let step = (x.to - x.from) / bins as f64;
-    let outline = |counts: &[f64]| {
-        let mut points = vec![(x.from, bottom)];
-        for (i, count) in counts.iter().enumerate() {
-            let y = bottom - 0.9 * side * count / tallest;
-            points.extend([(x.from + i as f64 * step, y), (x.from + (i + 1) as f64 * step, y)]);
-        }
-        points.push((x.to, bottom));
-        points
-    };
-    let points = outline(&own);
-    svg.area(points.iter().copied(), PALE);
-    if let Some(prior) = prior {
-        svg.polyline(outline(&prior), GREY, 1.2);
-    }
-    svg.polyline(points, BLUE, 1.4);
+/// The histogram of the posterior, the prior's outline, and the truth; the axis to the right is the frame's.
+fn marginal(cell: &Area, frame: Frame<'_>, column: &Column<'_>, bins: usize) -> Drawn {
+    let (own, prior) = (column.histogram(&column.values, bins), column.histogram(&column.prior, bins));
+    let tallest = own.iter().chain(&prior).copied().fold(0.0, f64::max).max(1e-300);
+    let mut chart = Frame { y: Axis::new(0.0, tallest / 0.9), ..frame }.open(cell)?;
+    let [own, prior] = [own, prior].map(|shares| outline(column.axis, &shares));
+    chart.draw_series([Polygon::new(own.clone(), PALE)])?;
+    chart.draw_series(LineSeries::new(prior, GREY.stroke_width(12)))?;
+    chart.draw_series(LineSeries::new(own, BLUE.stroke_width(14)))?;
+    let truth = column.truth().map(|v| vec![(v, 0.0), (v, 1.03 * tallest)]);
+    chart.draw_series(truth.map(|ends| PathElement::new(ends, VERMILION.stroke_width(18)))).map(drop)
 }
 
-fn heading(svg: &mut Svg, origin: (f64, f64), side: f64, name: &str, values: &[f64]) {
+/// Name, median and central 95 % interval above a panel; in small panels the name alone.
+fn heading(area: &Area, origin: (f64, f64), side: f64, column: &Column<'_>) -> Drawn {
     let middle = origin.0 + side / 2.0;
     if side < 100.0 {
-        svg.bold((middle, origin.1 - 4.0), Anchor::Middle, TICK + 1.0, INK, &fit(name, TICK + 1.0, side));
-        return;
+        return bold(
+            area,
+            (middle, origin.1 - 8.0),
+            HPos::Center,
+            &fit(column.name, 1.1 * TITLE, side + 6.0),
+        );
     }
-    let [low, mid, high] = [0.025, 0.5, 0.975].map(|p| quantile(values, p));
+    let [low, mid, high] = [0.025, 0.5, 0.975].map(|p| quantile(&column.values, p));
     let digits = (2.2 - (high - low).max(1e-12).log10()).clamp(0.0, 6.0) as usize;
-    let note = if high.abs().max(low.abs()) < 1e6 {
+    let number = |v: f64| {
+        if !(1e-3..1e6).contains(&high.abs().max(low.abs())) {
+            return format!("{v:.2e}");
+        }
         // + 0.0 turns -0.0 into 0.0.
-        let round = |v: f64| (v * 10f64.powi(digits as i32)).round() / 10f64.powi(digits as i32) + 0.0;
-        format!("{:.digits$}  [{:.digits$}, {:.digits$}]", round(mid), round(low), round(high))
-    } else {
-        format!("{mid:.2e}  [{low:.2e}, {high:.2e}]")
+        format!("{:.digits$}", (v * 10f64.powi(digits as i32)).round() / 10f64.powi(digits as i32) + 0.0)
     };
-    svg.bold((middle, origin.1 - 12.0), Anchor::Middle, TITLE, INK, &fit(name, TITLE, side));
-    svg.text((middle, origin.1 + 1.0), Anchor::Middle, TICK, FAINT, &note.replace('-', "−"));
+    let all = format!("{}  [{}, {}]", number(mid), number(low), number(high));
+    let note = if text_width(&all, TICK) < side + 28.0 { all } else { number(mid) };
+    bold(area, (middle, origin.1 - 17.0), HPos::Center, &fit(column.name, 1.1 * TITLE, side))?;
+    write(area, (middle, origin.1 - 3.0), HPos::Center, (TICK, FAINT), &note.replace('-', "−"))
 }
 
 /// Dots shaded by the share of draws with higher density.
-fn cloud(svg: &mut Svg, posterior: &Cloud, (a, b): (usize, usize), x: Scale, y: Scale, count: usize) {
-    let density = Density::new(&posterior.pairs(a, b, x, y, 20_000));
-    let dots = posterior.pairs(a, b, x, y, count.min(2500));
-    let mut ranked: Vec<(f32, (f64, f64))> = dots.into_iter().map(|p| (density.at(p), p)).collect();
+fn cloud(chart: &mut Chart, posterior: &Cloud, at: [usize; 2], of: [&Column<'_>; 2], count: usize) -> Drawn {
+    let unit = |p: &(f64, f64)| (of[0].axis.share(p.0), of[1].axis.share(p.1));
+    let density = Density::new(&posterior.pairs(at, of, 20_000).iter().map(unit).collect::<Vec<_>>());
+    let pairs = posterior.pairs(at, of, count.min(2500));
+    let mut ranked: Vec<(f32, (f64, f64))> = pairs.into_iter().map(|p| (density.at(unit(&p)), p)).collect();
     ranked.sort_unstable_by(|p, q| p.0.total_cmp(&q.0));
     let n = ranked.len();
-    let diameter = if n > 1500 { 2.0 } else { 2.4 };
+    let radius = if n > 1500 { 10 } else { 12 };
     let bounds = [0.0, 0.05, 0.20, 0.50, 1.0].map(|share| (share * n as f64) as usize);
-    for (shade, ends) in SHADES.iter().zip(bounds.windows(2)) {
-        svg.dots(ranked[ends[0]..ends[1]].iter().map(|(_, p)| pixel(*p, x, y)), shade, diameter);
+    for (shade, ends) in SHADES.into_iter().zip(bounds.windows(2)) {
+        dots(chart, ranked[ends[0]..ends[1]].iter().map(|(_, p)| *p), shade, radius)?;
     }
+    Ok(())
 }
 
 /// The truth: thin lines across the panel, and a dot with a white edge, legible on dark and on light.
-fn cross(svg: &mut Svg, x: Scale, y: Scale, a: f64, b: f64) {
-    if x.holds(a) {
-        svg.line((x.at(a), y.from), (x.at(a), y.to), VERMILION, 0.8, "");
-    }
-    if y.holds(b) {
-        svg.line((x.from, y.at(b)), (x.to, y.at(b)), VERMILION, 0.8, "");
-    }
-    if x.holds(a) && y.holds(b) {
-        svg.dots([(x.at(a), y.at(b))], "#fff", 7.5);
-        svg.dots([(x.at(a), y.at(b))], VERMILION, 5.0);
-    }
+fn cross(chart: &mut Chart, across: &Column<'_>, down: &Column<'_>) -> Drawn {
+    let (x, y) = (across.axis, down.axis);
+    let up = across.truth().map(|a| [(a, y.lo), (a, y.hi)]);
+    let along = down.truth().map(|b| [(x.lo, b), (x.hi, b)]);
+    let lines = up.into_iter().chain(along);
+    chart.draw_series(lines.map(|ends| PathElement::new(ends, VERMILION.stroke_width(8))))?;
+    let at = across.truth().zip(down.truth());
+    dots(chart, at, WHITE, 38)?;
+    dots(chart, at, VERMILION, 25)
 }
 
+/// The longest entry of the legend.
+const WIDEST: &str = "inner 50 % of the posterior";
+
 /// In the empty upper triangle; for one parameter, below the axis.
-fn legend(svg: &mut Svg, left: f64, shown: usize, pitch: f64, prior: bool, truth: bool) {
-    let mut entries = Vec::new();
+fn key(area: &Area, left: f64, shown: usize, pitch: f64, prior: bool, truth: bool, foot: f64) -> Drawn {
+    let mut entries = if shown > 1 {
+        let shades = [SHADES[3], SHADES[2], SHADES[1], SHADES[0]];
+        shades.into_iter().zip([WIDEST, "80 %", "95 %", "rest"]).collect()
+    } else {
+        vec![(BLUE, "posterior")]
+    };
+    entries.extend(prior.then_some((GREY, "prior")));
+    entries.extend(truth.then_some((VERMILION, "true value")));
     if shown > 1 {
-        entries.extend([
-            (SHADES[3], "inner 50 % of the posterior"),
-            (SHADES[2], "80 %"),
-            (SHADES[1], "95 %"),
-        ]);
-        entries.push((SHADES[0], "rest"));
-    } else {
-        entries.push((BLUE, "posterior"));
+        let width = f64::from(area.dim_in_pixel().0) / 10.0;
+        let x = left + (shown - 1) as f64 * pitch - if shown > 2 { pitch * 0.9 } else { -14.0 };
+        return legend(area, (x.min(width - 24.0 - text_width(WIDEST, LABEL)), TOP), false, &entries);
     }
-    if prior {
-        entries.push((GREY, "prior"));
-    }
-    if truth {
-        entries.push((VERMILION, "true value"));
-    }
-    let roomy = shown > 2 || pitch > 170.0;
-    if shown > 1 && roomy {
-        let x = left + (shown - 1) as f64 * pitch - if shown > 2 { pitch * 0.9 } else { -24.0 };
-        for (i, (colour, text)) in entries.iter().enumerate() {
-            let y = 44.0 + 17.0 * i as f64;
-            svg.dots([(x, y)], colour, 9.0);
-            svg.text((x + 11.0, y + 4.0), Anchor::Start, LABEL, INK, text);
-        }
-    } else {
-        let mut x = left;
-        for (colour, text) in &entries {
-            let y = 44.0 + shown as f64 * pitch + 38.0;
-            svg.dots([(x, y)], colour, 9.0);
-            svg.text((x + 9.0, y + 4.0), Anchor::Start, LABEL, INK, text);
-            x += 30.0 + 6.2 * text.len() as f64;
-        }
-    }
+    legend(area, (left.min(20.0), foot), true, &entries)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::drawn::marks;
 
     fn names(dim: usize) -> Vec<String> {
         (0..dim).map(|d| format!("θ<{d}>")).collect()
     }
 
-    fn waves(n: usize, dim: usize) -> Vec<f32> {
-        (0..n * dim).map(|i| ((i * i) as f32 * 0.37).sin() * (1 + i % dim) as f32).collect()
-    }
-
     #[test]
-    fn every_size_is_sound_and_small() {
-        for dim in [1, 2, 3, 5, 10, 30] {
-            let draws = waves(10_000, dim);
-            let svg = pair_plot(&draws, &names(dim), Some(&draws[..dim]), Some(&waves(3000, dim)));
-            assert!(svg.len() < 300 * 1024, "{dim}: {} bytes", svg.len());
-            assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
-            assert!(!svg.contains("NaN") && !svg.contains("inf\"") && !svg.contains("θ<"));
-            assert_eq!(svg.contains("of 30 parameters"), dim == 30);
-        }
-    }
-
-    #[test]
-    fn every_draw_of_a_small_set_is_a_dot_and_the_truth_is_a_cross() {
-        let draws = waves(100, 2);
+    fn every_draw_of_a_small_set_is_a_dot() {
+        let draws: Vec<f32> = (0..200).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
         let svg = pair_plot(&draws, &names(2), None, None);
-        let dots = svg.matches("h0").count();
+        let dots: usize = SHADES.iter().map(|shade| marks(&svg, *shade).len()).sum();
         // 100 draws but for the outermost twentieths of a percent, and the legend's four.
         assert!((96..=104).contains(&dots), "{dots}");
-        assert!(!svg.contains(VERMILION));
-        assert!(pair_plot(&draws, &names(2), Some(&[0.0, 0.0]), None).contains(VERMILION));
+        assert!(marks(&svg, VERMILION).is_empty() && svg.contains("θ&lt;1&gt;"));
+        let many = pair_plot(&vec![0.5; 30 * 90], &names(30), None, None);
+        assert!(many.contains("The first 12 of 30 parameters"));
     }
 
     #[test]
-    fn unsound_input_gives_a_figure_and_no_panic() {
-        for draws in
-            [vec![], vec![f32::NAN; 6], vec![1.0; 7], vec![f32::MAX, f32::MIN, 0.0, 1e-40], vec![1.0]]
-        {
-            let svg = pair_plot(&draws, &names(2), Some(&[f32::NAN]), Some(&[f32::INFINITY; 3]));
-            assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"));
+    fn the_first_parameter_is_to_the_right_and_the_second_up() {
+        // theta 0 is dense at the left, theta 1 = theta 0 squared: below the diagonal, rising.
+        let draws: Vec<f32> = (0..900)
+            .flat_map(|i| {
+                let v = (i as f32 / 900.0).powi(2);
+                [v, v * v]
+            })
+            .collect();
+        let svg = pair_plot(&draws, &names(2), Some(&[0.9, 0.05]), None);
+        // The legend is above, beside the first histogram.
+        let cloud = SHADES.iter().flat_map(|s| marks(&svg, *s)).map(|m| m[0]);
+        let cloud: Vec<(f64, f64)> = cloud.filter(|p| p.1 > 220.0).collect();
+        assert!(cloud.len() > 800, "{}", cloud.len());
+        let (left, right) = cloud.iter().fold((1e9, 0.0), |e: (f64, f64), p| (e.0.min(p.0), e.1.max(p.0)));
+        let (top, bottom) = cloud.iter().fold((1e9, 0.0), |e: (f64, f64), p| (e.0.min(p.1), e.1.max(p.1)));
+        assert!(right - left > 150.0 && bottom - top > 150.0);
+        for (x, y) in cloud {
+            let (u, v) = ((x - left) / (right - left), (bottom - y) / (bottom - top));
+            assert!((v - u * u).abs() < 0.02, "{u} {v}");
         }
-        pair_plot(&[1.0], &[], None, None);
+        // The truth: a line in each histogram, a cross and a dot in the cell, at 0.9 to the right and 0.05 up.
+        let (dot, x) = (marks(&svg, WHITE), |v: f64| left + v * (right - left));
+        let centre = dot.iter().find(|m| m.len() == 2 && m[0] == m[1]).unwrap()[0];
+        assert!((centre.0 - x(0.9)).abs() < 2.0 && (centre.1 - (bottom - 0.05 * (bottom - top))).abs() < 2.0);
+        let lines = marks(&svg, VERMILION).into_iter().filter(|m| m[0] != m[1]).collect::<Vec<_>>();
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert!((lines[0][0].0 - x(0.9)).abs() < 2.0 && lines[0].iter().all(|p| p.1 < 240.0), "{lines:?}");
+    }
+
+    #[test]
+    fn a_histogram_is_as_high_as_its_shares() {
+        let draws: Vec<f32> = (0..1000).map(|i| if i % 4 == 0 { 0.0 } else { 1.0 }).collect();
+        let prior: Vec<f32> = (0..1000).map(|i| i as f32 / 1000.0).collect();
+        let svg = pair_plot(&draws, &names(1), None, Some(&prior));
+        let outline = marks(&svg, BLUE).into_iter().find(|m| m.len() > 9).unwrap();
+        let base = outline[0].1;
+        let top = |from: f64, to: f64| {
+            let part = outline.iter().filter(|p| p.0 >= from && p.0 <= to);
+            part.map(|p| base - p.1).fold(0.0, f64::max)
+        };
+        let middle = (outline[0].0 + outline[outline.len() - 1].0) / 2.0;
+        let (low, high) = (top(0.0, middle), top(middle, 1e9));
+        assert!((high / low - 3.0).abs() < 0.02 && (high - 0.9 * 190.0).abs() < 0.5, "{low} {high}");
+        assert!(marks(&svg, GREY).iter().any(|m| m.len() > 9));
     }
 }

@@ -1,68 +1,50 @@
 //! Histograms of simulation-based calibration (Talts et al. 2018).
-use super::axis::{Scale, bottom_axis, left_axis};
-use super::svg::{Anchor, BLUE, FAINT, INK, LABEL, Svg, TITLE, VERMILION, fit};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 
-const MAX_PANELS: usize = 24;
+use super::axis::Axis;
+use super::chart::{Frame, HEIGHT, MARGIN, TICK, WIDTH, band, dashed, empty, outline, write};
+use super::svg::figure;
+use super::theme::{BAND, BLUE, FAINT, RULE, VERMILION};
 
-/// Ranks of the truth among `l` posterior draws, each in 0..=l, shape (sets, D) with D the number of names.
+/// Ranks of the truth among `l` posterior draws, each in 0..=l, one for each data set.
 ///
 /// Bars are counts divided by what a calibrated posterior gives, so 1 is right; the grey band holds 99 % of the bars
 /// of a calibrated posterior (binomial quantiles, bin by bin). A bar outside it is vermilion. Bins divide l + 1 where
 /// they can, else they differ by one rank and band and expectation follow.
-pub fn rank_histograms(ranks: &[u32], names: &[String], l: u32) -> String {
-    let dim = names.len();
-    let sets = ranks.len() / dim.max(1);
-    if sets == 0 {
-        let mut svg = Svg::new(320.0, 60.0, "Rank histograms");
-        svg.text((20.0, 35.0), Anchor::Start, TITLE, FAINT, "No ranks to show");
-        return svg.finish();
+pub fn rank_histogram(name: &str, ranks: &[u32], l: u32) -> String {
+    if ranks.is_empty() {
+        return empty("Rank histogram", "No ranks to show");
     }
-    let shown = dim.min(MAX_PANELS);
-    let columns = shown.min(if shown == 4 { 2 } else { 3 });
-    let rows = shown.div_ceil(columns);
-    let (width, height) = if shown == 1 { (324.0, 210.0) } else { (228.0, 178.0) };
-    let (left, top) = (44.0, 8.0);
-    let size = (left + columns as f64 * width + 8.0, top + rows as f64 * height + 34.0);
-    let mut svg = Svg::new(size.0.max(350.0), size.1, "Rank histograms of simulation-based calibration");
-    let bins = Bins::new(l, sets);
-    let panels: Vec<Vec<f64>> = (0..shown).map(|d| bins.heights(ranks.iter().skip(d).step_by(dim))).collect();
-    let tallest = panels.iter().flatten().chain(bins.band.iter().map(|b| &b.1)).copied().fold(1.5, f64::max);
-    for (d, heights) in panels.iter().enumerate() {
-        let x0 = left + (d % columns) as f64 * width;
-        let y0 = top + (d / columns) as f64 * height;
-        let x = Scale::new(0.0, f64::from(l), x0, x0 + width - 26.0);
-        let y = Scale::new(0.0, tallest * 1.04, y0 + height - 28.0, y0 + 24.0);
-        let edge = |b: usize| x0 + (x.to - x0) * b as f64 / bins.count as f64;
-        let stairs = |ends: Vec<f64>| {
-            let steps =
-                ends.into_iter().enumerate().flat_map(|(b, v)| [(edge(b), y.at(v)), (edge(b + 1), y.at(v))]);
-            steps.collect::<Vec<_>>()
-        };
-        let upper = stairs(bins.band.iter().map(|band| band.1).collect());
-        let lower = stairs(bins.band.iter().map(|band| band.0).collect());
-        let outline = upper.iter().chain(lower.iter().rev()).copied();
-        svg.area(outline, "#E3E6E9");
-        let wide = (edge(1) - edge(0) - 1.6).max(1.0);
-        for (colour, wanted) in [(BLUE, true), (VERMILION, false)] {
-            let bars = heights.iter().enumerate().filter(|(b, h)| bins.inside(*b, **h) == wanted);
-            svg.bars(bars.map(|(b, h)| ((edge(b) + edge(b + 1)) / 2.0, y.from, y.at(*h))), colour, wide);
-        }
+    let bins = Bins::new(l, ranks.len());
+    let heights = bins.heights(ranks.iter());
+    let tallest = heights.iter().chain(bins.band.iter().map(|b| &b.1)).copied().fold(1.5, f64::max);
+    let outside = heights.iter().enumerate().filter(|(b, h)| !bins.inside(*b, **h)).count();
+    let (lower, upper): (Vec<f64>, Vec<f64>) = bins.band.iter().copied().unzip();
+    let x = Axis::new(0.0, f64::from(l));
+    let steps = |heights: &[f64]| outline(x, heights)[1..=2 * bins.count].to_vec();
+    let (lower, upper) = (steps(&lower), steps(&upper));
+    let between: Vec<_> = lower.iter().zip(&upper).map(|(a, b)| (a.0, a.1, b.1)).collect();
+    let frame =
+        Frame::new(x, Axis::new(0.0, tallest * 1.04), ["rank of the true value", "relative frequency"]);
+    let title = "Rank histogram of simulation-based calibration";
+    figure(WIDTH, HEIGHT + 16.0, title, |area| {
+        let (panel, foot) = area.split_vertically(super::svg::px(HEIGHT));
+        let mut chart = frame.headed(&panel, name, &format!("{outside} of {} outside", bins.count))?;
+        band(&mut chart, &between, BAND)?;
+        chart.draw_series(steps(&heights).chunks_exact(2).enumerate().map(|(b, ends)| {
+            let colour = if bins.inside(b, ends[0].1) { BLUE } else { VERMILION };
+            let mut bar = Rectangle::new([(ends[0].0, 0.0), ends[1]], colour.filled());
+            bar.set_margin(0, 0, 8, 8);
+            bar
+        }))?;
         // The band's edges again, over the bars: its lower one would be hidden.
-        svg.polyline(upper, "#4A5056", 0.7);
-        svg.polyline(lower, "#4A5056", 0.7);
-        svg.line((x.from, y.at(1.0)), (x.to, y.at(1.0)), "#4A5056", 0.7, "4 3");
-        let outside = heights.iter().enumerate().filter(|(b, h)| !bins.inside(*b, **h)).count();
-        svg.bold((x.from, y.to - 8.0), Anchor::Start, TITLE, INK, &fit(&names[d], TITLE, 110.0));
-        let note = format!("{outside} of {} outside", bins.count);
-        svg.text((x.to, y.to - 8.0), Anchor::End, 10.0, FAINT, &note);
-        let last_row = d + columns >= shown;
-        bottom_axis(&mut svg, x, y.from, if last_row { "rank of the true value" } else { "" });
-        left_axis(&mut svg, y, x.from, if d % columns == 0 { "relative frequency" } else { "" });
-    }
-    let note = format!("{sets} data sets, {l} draws; grey: 99 % of the bars if calibrated");
-    let note = if dim > shown { format!("{note}; the first {shown} of {dim} parameters") } else { note };
-    svg.text((left, size.1 - 8.0), Anchor::Start, LABEL - 1.0, FAINT, &note);
-    svg.finish()
+        chart.draw_series(LineSeries::new(upper, RULE.stroke_width(7)))?;
+        chart.draw_series(LineSeries::new(lower, RULE.stroke_width(7)))?;
+        dashed(&mut chart, [(x.lo, 1.0), (x.hi, 1.0)], RULE, 7)?;
+        let note = format!("{} data sets, {l} draws; grey: 99 % if calibrated", ranks.len());
+        write(&foot, (MARGIN, 6.0), HPos::Left, (TICK, FAINT), &note)
+    })
 }
 
 struct Bins {
@@ -136,10 +118,7 @@ fn binomial_quantile(n: u64, share: f64, p: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(dim: usize) -> Vec<String> {
-        (0..dim).map(|d| format!("p{d}")).collect()
-    }
+    use crate::report::drawn::{close, shares};
 
     #[test]
     fn quantiles_are_scipys() {
@@ -174,17 +153,34 @@ mod tests {
         let uniform: Vec<u32> = (0..1000).map(|i| i * 37 % 100).collect();
         let narrow: Vec<u32> =
             uniform.iter().map(|&r| if r < 50 { r / 2 } else { 99 - (99 - r) / 2 }).collect();
-        assert!(rank_histograms(&uniform, &names(1), 99).contains("0 of 25 outside"));
-        assert!(!rank_histograms(&narrow, &names(1), 99).contains("0 of 25 outside"));
+        assert!(rank_histogram("a", &uniform, 99).contains("0 of 25 outside"));
+        assert!(!rank_histogram("a", &narrow, 99).contains("0 of 25 outside"));
     }
 
     #[test]
-    fn any_input_gives_a_small_figure() {
-        for dim in [0, 1, 2, 4, 10, 40] {
-            for l in [0, 1, 1000, u32::MAX] {
-                let svg = rank_histograms(&vec![u32::MAX; dim * 30], &names(dim), l);
-                assert!(svg.ends_with("</svg>\n") && svg.len() < 300 * 1024 && !svg.contains("NaN"));
-            }
-        }
+    fn bars_stand_at_their_ranks_and_the_band_is_drawn() {
+        // 400 at rank 0, 600 spread over the others: one bar much too high, the rest too low.
+        let ranks: Vec<u32> = (0..1000).map(|i| if i < 400 { 0 } else { i % 99 + 1 }).collect();
+        let svg = rank_histogram("a", &ranks, 99);
+        let bars = shares(&svg, VERMILION);
+        let top = |bar: &[(f64, f64)]| bar.iter().map(|p| p.1).fold(0.0, f64::max);
+        // 25 bins of 4 ranks expect 40 each; the first has 400 + 18 or 19, the axis ends at 1.04 of it.
+        assert!(
+            bars[0].iter().all(|p| p.0 < 0.04) && (top(&bars[0]) - 1.0 / 1.04).abs() < 5e-3,
+            "{:?}",
+            bars[0]
+        );
+        assert!(bars[1..].iter().all(|bar| top(bar) < 0.08 && bar.iter().all(|p| p.0 >= 0.04)));
+        let bins = Bins::new(99, 1000);
+        let tallest = bins.heights(ranks.iter())[0] * 1.04;
+        let band = &shares(&svg, BAND)[0];
+        let extremes = band.iter().fold((1.0, 0.0), |e: (f64, f64), p| (e.0.min(p.1), e.1.max(p.1)));
+        assert!(close(extremes, (bins.band[0].0 / tallest, bins.band[0].1 / tallest)), "{extremes:?}");
+        assert!(band.iter().any(|p| p.0 < 5e-3) && band.iter().any(|p| p.0 > 0.995));
+        // Two edges of the band over the bars, and the dashes at 1.
+        assert_eq!(shares(&svg, RULE).iter().filter(|m| m.len() > 2).count(), 2);
+        assert!(
+            shares(&svg, RULE).iter().filter(|m| m.len() == 2).all(|m| close(m[0], (m[0].0, 1.0 / tallest)))
+        );
     }
 }

@@ -1,99 +1,67 @@
 //! Estimates against true parameters.
-use super::axis::{Scale, bottom_axis, left_axis, sorted};
-use super::svg::{Anchor, BLUE, FAINT, INK, LABEL, Svg, TITLE, VERMILION, fit};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::axis::{Axis, sorted};
+use super::chart::{Frame, MARGIN, TICK, WIDTH, dashed, dots, empty, write};
+use super::svg::{figure, px};
+use super::theme::{BLUE, FAINT, INTERVAL, VERMILION};
 use crate::data::summary::quantile;
 
-const MAX_PANELS: usize = 16;
 /// Dots of a panel: more would be a blot.
 const MAX_DOTS: usize = 300;
 
-/// Estimates for test data sets of known parameters; all of shape (sets, D), row-major.
-#[derive(Debug, Clone, Copy)]
-pub struct Estimates<'a> {
-    /// True parameters.
-    pub truth: &'a [f32],
-    /// Posterior means or medians.
-    pub estimate: &'a [f32],
-    /// Lower ends of the central intervals.
-    pub lower: &'a [f32],
-    /// Upper ends.
-    pub upper: &'a [f32],
-    /// Level of the intervals, e.g. 0.9.
-    pub level: f64,
+/// True value of a parameter, its estimate, lower and upper end of the central interval.
+pub type Row = [f64; 4];
+
+/// One row for each test data set, intervals of probability `level`: dots on the diagonal are right, bars are the intervals.
+/// R2 = 1 - SS_res/SS_tot and the share of intervals that hold the truth are over all data sets, also those not drawn.
+/// Rows with a value that is not finite are left out.
+pub fn recovery_plot(name: &str, rows: &[Row], level: f64) -> String {
+    let rows: Vec<Row> = rows.iter().filter(|row| row.iter().all(|v| v.is_finite())).copied().collect();
+    if rows.is_empty() {
+        return empty("Recovery", "No estimates to show");
+    }
+    let axis = range(&rows);
+    // Both axes are equally long, so the diagonal has 45 degrees.
+    let frame = Frame { top: 40.0, ..Frame::new(axis, axis, ["true value", "estimate"]) };
+    let height = frame.top + WIDTH - frame.left - frame.right + frame.bottom;
+    let drawn: Vec<Row> = rows.iter().step_by(rows.len().div_ceil(MAX_DOTS)).copied().collect();
+    let (r2, coverage) = scores(&rows);
+    // Two numbers say more than a caption: how well, and how honestly.
+    let note = format!("R² {r2:.2}; {:.0} % intervals hold {:.0} %", 100.0 * level, 100.0 * coverage);
+    let foot = match rows.len() {
+        n if n > drawn.len() => format!("{n} data sets, {} drawn", drawn.len()),
+        n => format!("{n} data sets"),
+    };
+    let foot = format!("{foot}; bars: central {:.0} % intervals", 100.0 * level);
+    figure(WIDTH, height + 16.0, "Recovery of a parameter", |area| {
+        let (panel, below) = area.split_vertically(px(height));
+        let mut chart = frame.headed(&panel, name, "")?;
+        write(area, (MARGIN, 29.0), HPos::Left, (TICK, FAINT), &note.replace('-', "−"))?;
+        let width = if rows.len() > 150 { 9 } else { 13 };
+        // An interval that leaves the axis is cut at its edge.
+        let crossing = drawn.iter().filter(|r| r[2] <= axis.hi && r[3] >= axis.lo);
+        chart.draw_series(
+            crossing.map(|r| PathElement::new([(r[0], r[2]), (r[0], r[3])], INTERVAL.stroke_width(width))),
+        )?;
+        dashed(&mut chart, [(axis.lo, axis.lo), (axis.hi, axis.hi)], VERMILION, 14)?;
+        let inside = drawn.iter().filter(|r| axis.holds(r[1]));
+        dots(&mut chart, inside.map(|r| (r[0], r[1])), BLUE, 17)?;
+        write(&below, (MARGIN, 6.0), HPos::Left, (TICK, FAINT), &foot)
+    })
 }
 
-/// One panel per parameter: dots on the diagonal are right, bars are the intervals. R2 = 1 - SS_res/SS_tot and the
-/// share of intervals that hold the truth are over all data sets, also those not drawn.
-pub fn recovery_plot(estimates: &Estimates, names: &[String]) -> String {
-    let dim = names.len();
-    let panels: Vec<Vec<Row>> = (0..dim.min(MAX_PANELS)).map(|d| rows(estimates, dim, d)).collect();
-    if panels.iter().all(Vec::is_empty) {
-        let mut svg = Svg::new(320.0, 60.0, "Recovery");
-        svg.text((20.0, 35.0), Anchor::Start, TITLE, FAINT, "No estimates to show");
-        return svg.finish();
-    }
-    let shown = panels.len();
-    let columns = shown.min(if shown == 4 { 2 } else { 3 });
-    let side = if shown == 1 { 270.0 } else { 190.0 };
-    let (left, top, pitch_x, pitch_y) = (58.0, 8.0, side + 52.0, side + 76.0);
-    let lines = shown.div_ceil(columns);
-    let size = (left + columns as f64 * pitch_x - 30.0, top + lines as f64 * pitch_y + 26.0);
-    let mut svg = Svg::new(size.0.max(350.0), size.1, "Recovery of the parameters");
-    for (d, rows) in panels.iter().enumerate() {
-        let x0 = left + (d % columns) as f64 * pitch_x;
-        let y0 = top + (d / columns) as f64 * pitch_y + 34.0;
-        panel(&mut svg, rows, (x0, y0), side, estimates.level, &names[d], d % columns == 0);
-    }
-    let sets = panels.iter().map(Vec::len).max().unwrap_or(0);
-    let drawn = if sets > MAX_DOTS { format!(", {MAX_DOTS} drawn") } else { String::new() };
-    let mut note =
-        format!("{sets} data sets{drawn}; bars: central {:.0} % intervals", 100.0 * estimates.level);
-    if dim > shown {
-        note.push_str(&format!("; the first {shown} of {dim} parameters"));
-    }
-    svg.text((left, size.1 - 8.0), Anchor::Start, LABEL - 1.0, FAINT, &note);
-    svg.finish()
-}
-
-/// Truth, estimate, lower, upper.
-type Row = [f64; 4];
-
-fn rows(e: &Estimates, dim: usize, d: usize) -> Vec<Row> {
-    let column =
-        |values: &'_ [f32]| values.iter().skip(d).step_by(dim).map(|v| f64::from(*v)).collect::<Vec<_>>();
-    let (truth, estimate, lower, upper) =
-        (column(e.truth), column(e.estimate), column(e.lower), column(e.upper));
-    let n = truth.len().min(estimate.len()).min(lower.len()).min(upper.len());
-    let rows = (0..n).map(|i| [truth[i], estimate[i], lower[i], upper[i]]);
-    rows.filter(|row| row.iter().all(|v| v.is_finite())).collect()
-}
-
-fn panel(svg: &mut Svg, rows: &[Row], (x0, y0): (f64, f64), side: f64, level: f64, name: &str, first: bool) {
-    let truths = sorted(rows.iter().map(|r| r[0] as f32));
-    let ends = sorted(rows.iter().flat_map(|r| [r[1] as f32, r[2] as f32, r[3] as f32]));
-    // One range for both axes, or the diagonal would mean nothing; a few wild intervals may leave it.
-    let (lo, hi) = (quantile(&truths, 0.0), quantile(&truths, 1.0));
+/// One range for both axes, or the diagonal would mean nothing: every truth is in it; a few wild intervals may leave it.
+fn range(rows: &[Row]) -> Axis {
+    let truths = sorted(rows.iter().map(|r| r[0]));
+    let ends = sorted(rows.iter().flat_map(|r| [r[1], r[2], r[3]]));
+    let (lo, hi) = (truths[0], truths[truths.len() - 1]);
     let reach = 0.5 * (hi - lo);
     let lo = lo.min(quantile(&ends, 0.005).max(lo - reach));
     let hi = hi.max(quantile(&ends, 0.995).min(hi + reach));
     let margin = 0.04 * (hi - lo);
-    let x = Scale::new(lo - margin, hi + margin, x0, x0 + side);
-    let y = x.over(y0 + side, y0);
-    svg.clip(x0, y0, side, side);
-    let every = rows.len().div_ceil(MAX_DOTS).max(1);
-    let drawn = || rows.iter().step_by(every);
-    let bar = if rows.len() > 150 { 0.9 } else { 1.3 };
-    svg.bars(drawn().map(|r| (x.at(r[0]), y.at(r[2]), y.at(r[3]))), "#B5D3E7", bar);
-    svg.line((x.from, y.from), (x.to, y.to), VERMILION, 1.4, "5 4");
-    svg.dots(drawn().map(|r| (x.at(r[0]), y.at(r[1]))), BLUE, 3.4);
-    svg.unclip();
-    svg.bold((x0, y0 - 20.0), Anchor::Start, TITLE, INK, &fit(name, TITLE, side));
-    let (r2, coverage) = scores(rows);
-    // Two numbers say more than a caption: how well, and how honestly.
-    let note = format!("R² {r2:.2}; {:.0} % intervals hold {:.0} %", 100.0 * level, 100.0 * coverage);
-    svg.text((x0, y0 - 6.0), Anchor::Start, 10.0, FAINT, &note.replace('-', "−"));
-    bottom_axis(svg, x, y.from, "true value");
-    left_axis(svg, y, x.from, if first { "estimate" } else { "" });
+    Axis::new(lo - margin, hi + margin)
 }
 
 /// R2 and coverage.
@@ -109,10 +77,7 @@ fn scores(rows: &[Row]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(dim: usize) -> Vec<String> {
-        (0..dim).map(|d| format!("p{d}")).collect()
-    }
+    use crate::report::drawn::{close, shares, size};
 
     #[test]
     fn scores_are_the_textbooks() {
@@ -124,27 +89,32 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_not_mixed_and_scores_are_shown() {
-        // The second parameter is recovered, the first is not; interval ends the same for both.
-        let truth = [0.0, 10.0, 1.0, 20.0, 2.0, 30.0];
-        let estimate = [2.0, 10.0, 1.0, 20.0, 0.0, 30.0];
-        let (lower, upper) = ([-9.0, 9.0, -9.0, 19.0, -9.0, 29.0], [9.0, 11.0, 9.0, 21.0, 9.0, 31.0]);
-        let e = Estimates { truth: &truth, estimate: &estimate, lower: &lower, upper: &upper, level: 0.9 };
-        let svg = recovery_plot(&e, &names(2));
-        assert!(svg.contains("R² −3.00; 90 % intervals hold 100 %") && svg.contains("R² 1.00; 90 % "));
+    fn estimates_are_up_and_truths_to_the_right() {
+        let rows =
+            [[0.0, 2.0, -0.5, 2.5], [1.0, 1.0, 0.5, 1.5], [2.0, 0.0, -9.0, 0.5], [f64::NAN, 0.0, 0.0, 0.0]];
+        let svg = recovery_plot("a", &rows, 0.9);
+        assert!(
+            svg.contains("R² −3.00; 90 % intervals hold 67 %")
+                && svg.contains("3 data sets; bars: central 90 %")
+        );
+        // Truths 0..2; half of that is given to the intervals below, their own end above; 4 % margin.
+        let axis = range(&rows[..3]);
+        let at = |x: f64, y: f64| (axis.share(x), axis.share(y));
+        assert!((axis.lo + 1.14).abs() < 0.04 && (axis.hi - 2.64).abs() < 0.04, "{axis:?}");
+        let (dots, bars) = (shares(&svg, BLUE), shares(&svg, INTERVAL));
+        assert!((0..3).all(|i| close(dots[i][0], at(rows[i][0], rows[i][1]))), "{dots:?}");
+        assert!(close(bars[0][0], at(0.0, -0.5)) && close(bars[0][1], at(0.0, 2.5)), "{bars:?}");
+        // The third interval leaves the axis and is cut.
+        assert!(close(bars[2][0], (at(2.0, 0.0).0, 0.0)) && close(bars[2][1], at(2.0, 0.5)));
+        assert!(shares(&svg, VERMILION).iter().flatten().all(|p| (p.0 - p.1).abs() < 5e-3));
+        assert!(size(&svg).0 == 350.0);
     }
 
     #[test]
-    fn any_input_gives_a_small_figure() {
-        for dim in [0, 1, 3, 10, 40] {
-            let values: Vec<f32> = (0..dim * 2000).map(|i| (i as f32).sin()).collect();
-            let odd = [f32::NAN, f32::INFINITY, 1.0];
-            for (truth, rest) in [(&values[..], &values[..]), (&odd[..], &values[..]), (&[], &[])] {
-                let e = Estimates { truth, estimate: rest, lower: rest, upper: rest, level: 0.95 };
-                let svg = recovery_plot(&e, &names(dim));
-                assert!(svg.ends_with("</svg>\n") && svg.len() < 300 * 1024, "{dim}: {}", svg.len());
-                assert!(!svg.contains("NaN") && !svg.contains("inf"));
-            }
-        }
+    fn of_many_data_sets_some_are_drawn_and_all_are_counted() {
+        let row = |i: i32| [f64::from(i), f64::from(i), f64::from(i - 1), f64::from(i + 1)];
+        let svg = recovery_plot("a", &(0..1000).map(row).collect::<Vec<_>>(), 0.5);
+        assert!(svg.contains("1000 data sets, 250 drawn; bars: central 50 % intervals"));
+        assert_eq!(shares(&svg, BLUE).len(), 250);
     }
 }

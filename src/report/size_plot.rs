@@ -1,6 +1,11 @@
 //! What larger data sets bring: numbers against the size of the data, one small panel each.
-use super::axis::{Scale, frame};
-use super::svg::{Anchor, BLUE, FAINT, INK, LABEL, PALE, Svg, TITLE, VERMILION};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::axis::Axis;
+use super::chart::{Frame, band, bold, dots, legend};
+use super::svg::{Area, Drawn, figure, px};
+use super::theme::{BLUE, FAINT, PALE, VERMILION};
 
 /// Size of a panel, pixels, and panels in a row.
 const PANEL: [f64; 2] = [240.0, 190.0];
@@ -24,50 +29,46 @@ pub struct SizeCurve {
 /// The panels; values that are not finite are left out.
 pub fn size_plot(title: &str, curves: &[SizeCurve]) -> String {
     let rows = curves.len().div_ceil(COLUMNS).max(1);
-    let columns = curves.len().clamp(1, COLUMNS);
-    let mut svg = Svg::new(PANEL[0] * columns.max(2) as f64, HEAD + PANEL[1] * rows as f64, title);
-    svg.bold((14.0, 20.0), Anchor::Start, TITLE, INK, title);
-    let mut at = 14.0;
-    for (colour, text) in [(BLUE, "ours, +- 2 sd"), (VERMILION, "published"), (FAINT, "1/sqrt(N)")] {
-        svg.line((at, 34.0), (at + 20.0, 34.0), colour, 2.2, "");
-        svg.text((at + 26.0, 38.0), Anchor::Start, LABEL, INK, text);
-        at += 130.0;
-    }
-    for (i, curve) in curves.iter().enumerate() {
-        let corner = [PANEL[0] * (i % COLUMNS) as f64, HEAD + PANEL[1] * (i / COLUMNS) as f64];
-        panel(&mut svg, corner, curve);
-    }
-    svg.finish()
+    let columns = curves.len().clamp(2, COLUMNS);
+    figure(PANEL[0] * columns as f64, HEAD + PANEL[1] * rows as f64, title, |area| {
+        let (head, rest) = area.split_vertically(px(HEAD));
+        bold(&head, (14.0, 15.0), HPos::Left, title)?;
+        let entries = [(BLUE, "ours, ± 2 sd"), (VERMILION, "published"), (FAINT, "1/sqrt(N)")];
+        legend(&head, (19.0, 34.0), true, &entries)?;
+        curves
+            .iter()
+            .zip(rest.split_evenly((rows, columns)))
+            .try_for_each(|(curve, area)| panel(&area, curve))
+    })
 }
 
-fn panel(svg: &mut Svg, [left, top]: [f64; 2], curve: &SizeCurve) {
-    let ours: Vec<_> = curve.ours.iter().filter(|(_, v, sd)| (v + sd).is_finite()).copied().collect();
-    let published: Vec<_> = curve.published.iter().filter(|(_, v)| v.is_finite()).copied().collect();
-    let sizes = || ours.iter().map(|p| p.0 as f64).chain(published.iter().map(|p| p.0 as f64));
+fn panel(area: &Area, curve: &SizeCurve) -> Drawn {
+    let ours: Vec<_> = curve.ours.iter().filter(|(_, v, sd)| (v + sd).is_finite()).collect();
+    let ours: Vec<_> = ours.into_iter().map(|&(n, v, sd)| (n as f64, v, sd)).collect();
+    let published = curve.published.iter().filter(|(_, v)| v.is_finite());
+    let published: Vec<_> = published.map(|&(n, v)| (n as f64, v)).collect();
+    let sizes = ours.iter().map(|p| p.0).chain(published.iter().map(|p| p.0));
     let values = ours.iter().map(|p| p.1 + 2.0 * p.2).chain(published.iter().map(|p| p.1));
-    let (most, high) = (sizes().fold(1.0, f64::max), values.fold(0.0, f64::max));
-    let x = Scale::new(0.0, 1.05 * most, left + 52.0, left + PANEL[0] - 12.0);
-    let y = Scale::new(0.0, 1.08 * high, top + PANEL[1] - 42.0, top + 22.0);
-    svg.bold((x.from, top + 14.0), Anchor::Start, LABEL, INK, &curve.name);
-    let place = |n: usize, v: f64| (x.at(n as f64), y.at(v.max(0.0)));
-    let up = ours.iter().map(|&(n, v, sd)| place(n, v + 2.0 * sd));
-    let down = ours.iter().rev().map(|&(n, v, sd)| place(n, v - 2.0 * sd));
-    svg.area(up.chain(down), PALE);
+    let (most, high) = (sizes.fold(1.0, f64::max), values.fold(0.0, f64::max));
+    let frame = Frame::new(Axis::new(0.0, 1.05 * most), Axis::new(0.0, 1.08 * high), ["items", ""]);
+    let mut chart = frame.headed(area, &curve.name, "")?;
+    let around: Vec<_> = ours.iter().map(|(n, v, sd)| (*n, (v - 2.0 * sd).max(0.0), v + 2.0 * sd)).collect();
+    band(&mut chart, &around, PALE)?;
     if let (Some(&(first, value, _)), true) = (ours.first(), curve.root) {
-        let steps = (0..=40).map(|i| first as f64 + (most - first as f64) * f64::from(i) / 40.0);
-        let line = steps.map(|n| (x.at(n), y.at(value * (first as f64 / n).sqrt())));
-        svg.polyline(line, FAINT, 1.2);
+        let steps = (0..=40).map(|i| first + (most - first) * f64::from(i) / 40.0);
+        let fall = steps.map(|n| (n, value * (first / n).sqrt()));
+        chart.draw_series(LineSeries::new(fall, FAINT.stroke_width(12)))?;
     }
-    svg.polyline(published.iter().map(|&(n, v)| place(n, v)), VERMILION, 1.4);
-    svg.dots(published.iter().map(|&(n, v)| place(n, v)), VERMILION, 5.0);
-    svg.polyline(ours.iter().map(|&(n, v, _)| place(n, v)), BLUE, 1.8);
-    svg.dots(ours.iter().map(|&(n, v, _)| place(n, v)), BLUE, 5.0);
-    frame(svg, x, y, "items", "");
+    chart.draw_series(LineSeries::new(published.iter().copied(), VERMILION.stroke_width(14)))?;
+    dots(&mut chart, published, VERMILION, 25)?;
+    chart.draw_series(LineSeries::new(ours.iter().map(|p| (p.0, p.1)), BLUE.stroke_width(18)))?;
+    dots(&mut chart, ours.iter().map(|p| (p.0, p.1)), BLUE, 25)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::drawn::{marks, shares, texts};
 
     #[test]
     fn every_curve_has_its_panel_and_unsound_values_none() {
@@ -78,10 +79,29 @@ mod tests {
             root: true,
         };
         let svg = size_plot("ricker", &["NRMSE r", "NRMSE sigma", "sd r", "sd sigma"].map(curve));
-        assert!(["ricker", "NRMSE sigma", "sd sigma", "published"].iter().all(|t| svg.contains(t)));
-        assert!(!svg.contains("NaN") && svg.len() < 30_000, "{}", svg.len());
-        for empty in [size_plot("", &[]), size_plot("a", &[SizeCurve::default()])] {
-            assert!(empty.contains("<svg") && !empty.contains("NaN"));
-        }
+        assert!(["ricker", "published"].iter().all(|t| svg.contains(t)));
+        let place = |name: &str| texts(&svg).into_iter().find(|t| t.text == name).unwrap().bounds;
+        assert!(place("NRMSE r")[2] < place("NRMSE sigma")[0] && place("NRMSE sigma")[2] < place("sd r")[0]);
+        assert!(place("NRMSE r")[3] < place("sd sigma")[1] && place("sd sigma")[0] == place("NRMSE r")[0]);
+        // Two values each, a line between them, and the dot of the legend.
+        assert_eq!(marks(&svg, BLUE).len(), 4 * 3 + 1);
+    }
+
+    #[test]
+    fn values_are_where_they_should_be() {
+        let ours = vec![(100, 0.1, 0.01), (400, 0.05, 0.01)];
+        let curve = SizeCurve { name: "a".into(), ours, published: vec![(200, 0.08)], root: true };
+        let svg = size_plot("b", &[curve]);
+        let at = |n: f64, v: f64| (n / 420.0, v / (1.08 * 0.12));
+        let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 0.01 && (a.1 - b.1).abs() < 0.01;
+        let (line, band, root) = (shares(&svg, BLUE), shares(&svg, PALE), shares(&svg, FAINT));
+        assert!(
+            line.iter().any(|m| m.len() == 2 && near(m[0], at(100.0, 0.1)) && near(m[1], at(400.0, 0.05)))
+        );
+        assert!(near(band[0][0], at(100.0, 0.12)) && near(band[0][2], at(400.0, 0.03)), "{band:?}");
+        assert!(
+            root.iter().any(|m| m.len() > 30 && near(m[0], at(100.0, 0.1)) && near(m[40], at(400.0, 0.05)))
+        );
+        assert!(shares(&svg, VERMILION).iter().any(|m| near(m[0], at(200.0, 0.08))));
     }
 }
