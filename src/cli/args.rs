@@ -39,6 +39,11 @@ pub(super) enum Command {
     /// Check every kernel on this machine
     Selftest(selftest::Args),
     /// Find the fastest tiling of a model's launches on a GPU, and keep it
+    ///
+    /// Times the launches of a training step and of draws with several tilings (rows and threads of a workgroup) and keeps the
+    /// fastest in the user's cache folder (or where COUPLET_CACHE says). From then on train, sample, check and bench use it on
+    /// this device with this driver, for this architecture and batch. Last bits of results may change; a run that has begun
+    /// goes on with its own tiling.
     Tune(tune::Args),
     /// Simulate pairs of parameters and data
     Simulate(simulate::Args),

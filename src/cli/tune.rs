@@ -13,10 +13,6 @@ use crate::runtime::tune::{Options, Tuned};
 use crate::runtime::{Device, DeviceChoice};
 use crate::train::Trainer;
 
-/// Times the launches that simulate, evaluate and draw in several tilings (rows and threads of a workgroup) and keeps the
-/// fastest, which train, sample, check and bench then use on this device with this driver.
-///
-/// Results change in their last bits with another tiling: a run that has begun goes on with its own.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A built-in model, the path of a model file, or w, ws, wd. Other models have other kernels, so each is tuned by itself
