@@ -7,7 +7,7 @@
 //
 // One thread per (row, coordinate), which owns the coordinate's parameters: STRIDE is a multiple of 4. d_u goes
 // through workgroup memory to the thread that owns its quad. Padding becomes 0.
-//# use flow/spline_math
+//# use flow/spline_gradient
 
 fn kernel(at: u32, t: u32) {
     let a = load_TransformArgs(at);

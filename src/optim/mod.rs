@@ -6,7 +6,12 @@ use crate::runtime::step::StepKernels;
 
 /// The launches that end a training step.
 pub static STEP: StepKernels = StepKernels {
-    grad_source: include_str!("../../shaders/optim/weight_grad.wgsl"),
+    grad_source: concat!(
+        include_str!("../../shaders/optim/weight_grad.wgsl"),
+        include_str!("../../shaders/optim/weight_grad_square.wgsl"),
+        include_str!("../../shaders/optim/weight_grad_strip.wgsl"),
+        include_str!("../../shaders/optim/weight_grad_end.wgsl"),
+    ),
     update_source: include_str!("../../shaders/optim/adamw.wgsl"),
     grad_cpu: weight_grad::part_cpu,
     items_cpu: weight_grad::items_cpu,

@@ -37,6 +37,7 @@ pub const SNIPPETS: &[Snippet] = snippets![
     "flow/base_math",
     "flow/householder_math",
     "flow/spline_math",
+    "flow/spline_gradient",
 ];
 
 /// The snippet of this name.

@@ -105,7 +105,7 @@ impl State {
         let cosine = 0.5 * (1.0 + crate::math::cos_2pi(0.5 * done));
         a.lr * (1.0 + a.cosine * (cosine - 1.0))
     }
-    /// Ends the gradient part of a step. Twin of `advance` in `optim/weight_grad.wgsl`.
+    /// Ends the gradient part of a step. Twin of `advance` in `optim/weight_grad_end.wgsl`.
     pub fn advance(&mut self, a: &StepArgs) {
         let t = self.step as f32;
         self.lr = Self::learning_rate(a, t);
