@@ -88,9 +88,14 @@ def main():
 
 
 def quality(flow, seconds, observations, folder):
-    """Trains on 100,000 simulations for so many seconds; draws for each observation; seconds of training on stdout."""
+    """Trains on up to 100,000 simulations, as many steps as take so many seconds, so that the default schedule ends with the
+    training; draws for each observation; seconds of training, compilation included, on stdout."""
+    watch = fit(workflow(), pairs(100 * BATCH), 0.25 * seconds, lambda: None)
+    steps = max(100, round(seconds * watch.steps_per_second()))
+    epochs = -(-steps * BATCH // 100_000)
+    data = pairs(steps * BATCH // epochs)
     begun = time.perf_counter()
-    fit(flow, pairs(100_000), seconds, lambda: None)
+    flow.fit_offline(data, epochs=epochs, batch_size=BATCH, verbose=0)
     print(f"trained {time.perf_counter() - begun:.1f}")
     for path in observations:
         x = np.load(path)["observation"].reshape(1, 2).astype(np.float32)

@@ -5,8 +5,9 @@
 #   benches/peers/quality.sh PYTHON REFERENCE [cpu|gpu|gpu:NAME] [RECORD.jsonl]
 #
 # REFERENCE: folder with two_moons/observation_01.npz ... 05 (arrays `observation` and `reference_posterior`).
-# Budgets: Couplet and BayesFlow in seconds, sbi in simulations (its own early stopping ends it). LIMIT: give up after so many
-# seconds of one training (default 900). WHO: who takes part (couplet sbi bayesflow).
+# Budgets: Couplet and BayesFlow in seconds, sbi in simulations (its own early stopping ends it); COUPLET_FROM, SBI_FROM and
+# BAYESFLOW_FROM are the first (4, 2500, 4). LIMIT: give up after so many seconds of one training (default 900). WHO: who takes
+# part (couplet sbi bayesflow).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -63,8 +64,10 @@ train() {
 
 for name in $who; do
     case $name in
-    sbi) budget=2500 ;;
-    *) budget=4 ;;
+    couplet) budget=${COUPLET_FROM:-4} ;;
+    sbi) budget=${SBI_FROM:-2500} ;;
+    bayesflow) budget=${BAYESFLOW_FROM:-4} ;;
+    *) echo "WHO: expected couplet, sbi or bayesflow, found $name" >&2; exit 2 ;;
     esac
     while :; do
         rm -rf "$work/draws"

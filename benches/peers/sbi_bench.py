@@ -69,7 +69,8 @@ def quality(n, observations, folder):
 
 
 def main():
-    torch.set_num_threads(os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch.set_num_threads(cores or 1)
     if len(sys.argv) > 4:
         *observations, folder = sys.argv[4:]
         return quality(int(float(sys.argv[3])), observations, folder)
