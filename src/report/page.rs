@@ -58,6 +58,20 @@ impl Section {
     }
 }
 
+/// Text for HTML, with what stands between backticks as code.
+fn prose(text: &str) -> String {
+    let text = escape(text);
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, code, after)) =
+        rest.split_once('`').and_then(|(b, r)| r.split_once('`').map(|(c, a)| (b, c, a)))
+    {
+        let _ = write!(html, "{before}<code>{code}</code>");
+        rest = after;
+    }
+    html + rest
+}
+
 /// A table: header, then rows.
 pub type Rows = Vec<Vec<String>>;
 
@@ -101,10 +115,10 @@ impl Page {
             Tone::Neutral => "neutral",
         };
         let _ = writeln!(html, "<h1>{}</h1>", escape(&self.title));
-        let _ = writeln!(html, "<div class=\"verdict {tone}\"><p><b>{}</b></p>", escape(&self.verdict));
+        let _ = writeln!(html, "<div class=\"verdict {tone}\"><p><b>{}</b></p>", prose(&self.verdict));
         if !self.findings.is_empty() {
             html.push_str("<ul>");
-            self.findings.iter().for_each(|f| html.push_str(&format!("<li>{}</li>\n", escape(f))));
+            self.findings.iter().for_each(|f| html.push_str(&format!("<li>{}</li>\n", prose(f))));
             html.push_str("</ul>");
         }
         html.push_str("</div>\n");
@@ -114,8 +128,8 @@ impl Page {
                 html,
                 "<section><h2>{}</h2>\n<p>{} <span class=\"remedy\">{}</span></p>\n<div class=\"figures\">",
                 escape(&section.heading),
-                escape(&section.read),
-                escape(&section.remedy)
+                prose(&section.read),
+                prose(&section.remedy)
             );
             for figure in &section.figures {
                 let width = width(&figure.svg);
@@ -165,7 +179,7 @@ fn lines(text: &str) -> String {
 }
 
 fn table(html: &mut String, caption: &str, rows: &Rows) {
-    let _ = writeln!(html, "<p class=\"caption\">{}</p><div class=\"scroll\"><table>", escape(caption));
+    let _ = writeln!(html, "<p class=\"caption\">{}</p><div class=\"scroll\"><table>", prose(caption));
     for (i, row) in rows.iter().enumerate() {
         let tag = if i == 0 { "th" } else { "td" };
         html.push_str("<tr>");
@@ -203,6 +217,13 @@ mod tests {
             facts: vec![("device".into(), "cpu".into())],
             model: "[flow]\nname = \"<x>\"".into(),
         }
+    }
+
+    #[test]
+    fn backticks_are_code() {
+        assert_eq!(prose("a `b<c` d `e`"), "a <code>b&lt;c</code> d <code>e</code>");
+        assert_eq!(prose("one ` alone"), "one ` alone");
+        assert_eq!(prose("`x` and ` alone"), "<code>x</code> and ` alone");
     }
 
     #[test]
