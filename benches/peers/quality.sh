@@ -37,6 +37,11 @@ score() {
     done | awk '{ sum += $1 } END { if (NR == 5) printf "%.4f", sum / NR; else print "nan" }'
 }
 
+# The peers print `trained SECONDS`, sbi behind words of its own on the same line.
+seconds_of() {
+    sed -n 's/.*trained \([0-9.]*\)$/\1/p'
+}
+
 # Trains with the budget $2; prints the seconds of training, leaves draws in $work/draws.
 train() {
     mkdir -p "$work/draws"
@@ -54,10 +59,10 @@ train() {
         awk -v a="$begun" -v b="$ended" 'BEGIN { printf "%.1f", b - a }'
         ;;
     sbi)
-        "$python" benches/peers/sbi_bench.py nsf 200 "$2" "${observations[@]}" "$work/draws" 2>/dev/null | awk '/^trained/ { print $2 }'
+        "$python" benches/peers/sbi_bench.py nsf 200 "$2" "${observations[@]}" "$work/draws" 2>/dev/null | seconds_of
         ;;
     bayesflow)
-        "$python" benches/peers/bayesflow_bench.py jax ws 64 "$2" "${observations[@]}" "$work/draws" 2>/dev/null | awk '/^trained/ { print $2 }'
+        "$python" benches/peers/bayesflow_bench.py jax ws 64 "$2" "${observations[@]}" "$work/draws" 2>/dev/null | seconds_of
         ;;
     esac
 }

@@ -296,7 +296,7 @@ const SMALL_TABLE: u64 = 30_000;
 impl Config {
     /// Fills in what depends on the amount of data and was not given. Online, and on large tables: two layers of 128
     /// without dropout; below 30,000 stored simulations two of 64 with dropout 0.1, which overfit later. Large tables are read in
-    /// batches of 256 (else 64) at a rate that grows with the root of the batch, with 6 epochs of patience (else 20).
+    /// batches of 256 (else 64), with 6 epochs of patience (else 20).
     pub fn settle(&mut self) {
         let offline = self.train.mode == Some(Mode::Offline);
         let small = offline && self.train.simulations.is_some_and(|n| n < SMALL_TABLE);
@@ -305,8 +305,23 @@ impl Config {
         }
         self.flow.dropout.get_or_insert(if small { 0.1 } else { 0.0 });
         let batch = *self.train.batch.get_or_insert(if offline && !small { 256 } else { 64 });
-        self.train.lr.get_or_insert(5e-4 * (batch as f64 / 64.0).sqrt().clamp(0.5, 4.0));
+        if self.train.lr.is_none() {
+            self.train.lr = Some(self.rate(offline, batch));
+        }
         self.train.patience.get_or_insert(if small || !offline { 20 } else { 6 });
+    }
+
+    /// A peak learning rate that grows with the root of the batch. Online the cosine ends every run at 0 and nothing is seen
+    /// twice, so it may begin four times as high as on a table; half of that with a summary network, and less above layers of 128.
+    fn rate(&self, offline: bool, batch: usize) -> f64 {
+        let root = (batch as f64 / 64.0).sqrt();
+        if offline {
+            return 5e-4 * root.clamp(0.5, 4.0);
+        }
+        let summaries = !matches!(self.summary.kind, None | Some(SummaryKind::Identity));
+        let widest = self.flow.hidden.iter().copied().max().unwrap_or(0).max(128);
+        let peak = if summaries { 1e-3 } else { 2e-3 };
+        peak * root.clamp(0.5, 1.0) * (128.0 / widest as f64).max(0.25)
     }
 }
 

@@ -284,3 +284,21 @@ fn mutated_files_are_read_or_refused_but_never_panic() {
     let deep = format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(Config::from_toml(&deep, "deep").is_err());
 }
+
+#[test]
+fn the_learning_rate_follows_from_data_batch_and_networks() {
+    let rate = |more: &str| {
+        let mut config = read(&format!("{}{more}", TWO.replace("dataset = 'pairs.npz'", "custom = 'mine'")));
+        config.settle();
+        config.train.lr.unwrap()
+    };
+    let near = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} {b}");
+    near(rate(""), 2e-3);
+    near(rate("[train]\nlr = 3e-4"), 3e-4);
+    near(rate("[train]\nbatch = 32"), 2e-3 * 0.5f64.sqrt());
+    near(rate("[train]\nbatch = 1024"), 2e-3);
+    near(rate("[summary]\nkind = 'gru'"), 1e-3);
+    near(rate("[flow]\nhidden = [512, 64]"), 5e-4);
+    near(rate("[train]\nmode = 'offline'\nsimulations = 10000"), 5e-4);
+    near(rate("[train]\nmode = 'offline'\nsimulations = 100000"), 1e-3);
+}
