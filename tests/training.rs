@@ -8,6 +8,7 @@ use couplet::sim::HostSimulator;
 use couplet::train::offline;
 use couplet::train::{Summary, Trainer};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -259,7 +260,7 @@ fn poisoned_gradients_roll_back_and_then_stop_the_run() {
         .run_folder(folder.path())
         .on_progress(|p| {
             messages.extend(p.message.map(str::to_string));
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })
         .train()
         .map(|(_, s)| s)
@@ -326,4 +327,32 @@ fn a_folder_that_cannot_be_written_is_an_error_before_training() {
         let e = t.train().map(|_| ()).unwrap_err().to_string();
         assert!(e.contains("cannot create `/proc/couplet`"), "{e}");
     }
+}
+
+/// A resumed run may be made longer and shorter; what was asked for last holds from then on; steps made are not taken back.
+#[test]
+fn a_resumed_run_takes_another_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |steps: Option<u64>, stop: u64| {
+        let mut model = Model::from_file(&folder.path().join("model.toml")).unwrap_or_else(|_| small());
+        if let Some(steps) = steps {
+            model.config.train.set_steps(steps);
+        }
+        let trainer = Trainer::new(model).run_folder(folder.path()).resume(true).on_progress(move |p| {
+            if p.step >= stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        trainer.train().map(|(_, summary)| summary)
+    };
+    let begun = train(Some(4000), 1000).unwrap();
+    assert!((1000..3000).contains(&begun.steps), "{begun:?}");
+    assert_eq!(train(Some(3000), u64::MAX).unwrap().steps, 3000, "cut");
+    let metrics = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+    let (_, rate) = metrics.rsplit_once("\"lr\":").unwrap();
+    let last: f64 = rate.split(',').next().unwrap().parse().unwrap();
+    assert!(last < 1e-8, "the schedule ends: {last}");
+    let e = train(Some(2000), u64::MAX).unwrap_err().to_string();
+    assert!(e.contains("train.steps") && e.contains("3000") && e.contains("2000"), "{e}");
+    let longer = train(Some(5000), 4000).unwrap();
+    assert!((4000..5000).contains(&longer.steps), "{longer:?}");
+    assert_eq!(train(None, u64::MAX).unwrap().steps, 5000, "the last length is kept");
 }

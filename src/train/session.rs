@@ -221,9 +221,22 @@ impl<'a> Session<'a> {
             (self.good, self.best, self.counters) = (r.now, r.best, r.counters);
             self.resumed = true;
             self.keep_tilings()?;
-            // A longer run may be asked for: the schedule is stretched, which the user sees in the new total.
-            if let Some(steps) = self.settings().steps.filter(|&s| s > self.counters.total) {
+            // Another length may be asked for: the schedule is stretched or cut, which the user sees in the new total.
+            if let Some(steps) = self.settings().steps.filter(|&s| s != self.counters.total) {
+                if steps < self.step {
+                    let made = self.step;
+                    let problem =
+                        format!("expected at least the {made} steps that the run has made, found {steps}");
+                    return Err(Error::config(
+                        "train.steps",
+                        problem,
+                        "Ask for more, or resume without a number",
+                    ));
+                }
                 self.counters.total = steps;
+                if let Some(folder) = &self.folder {
+                    folder.save_model(&self.model.config)?;
+                }
             }
             return Ok(());
         }
