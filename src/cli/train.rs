@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Run folder [default: runs/MODEL]
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Go on where an interrupted run of the same folder stopped
+    /// Go on where the run of the same folder stopped; --steps makes it longer or shorter
     #[arg(long)]
     resume: bool,
     /// Replace an earlier run in the folder
