@@ -91,6 +91,23 @@ fn wrong_widths_and_shifts_fail_at_every_seed_and_say_the_size() {
     }
 }
 
+/// Too narrow in the middle and too wide outside: neither word is right, whatever the spread of the ranks says (here 1.3).
+#[test]
+fn a_wrong_shape_is_neither_narrow_nor_wide() {
+    for seed in 0..3 {
+        let t = toy(2, seed);
+        let shape = |e: f32| if e.abs() < 1.3 { 0.05 * e } else { 3.0 * e.signum() };
+        let report = t.check(&t.draws(300, |m, s, e| m + s * shape(e)), 300);
+        let text = texts(&report);
+        for p in &report.parameters {
+            let (spread, [half, _, most, _]) = (p.spread, p.coverage);
+            assert!(spread > 1.22 && half < 0.2 && most > 0.93, "{spread} {half} {most}");
+        }
+        assert!(text.contains("posterior of p0 ") && text.contains("posterior of p1 "), "{text}");
+        assert!(!text.contains("too narrow") && !text.contains("too wide"), "{text}");
+    }
+}
+
 #[test]
 fn one_wrong_parameter_among_ten_is_named_alone() {
     let t = toy(10, 1);

@@ -17,8 +17,10 @@ pub(super) fn failure(r: &ParameterReport, sets: usize) -> String {
     }
     let root = (sets as f64).sqrt();
     let shifted = r.shift.abs() > 3.75 / root;
-    let narrow = r.spread > 1.0 && r.spread.ln() > 3.3 / root;
-    let wide = r.spread < 1.0 && -r.spread.max(1e-3).ln() > 3.3 / root;
+    // Of a wrong shape, wide here and narrow there, the spread alone may say either.
+    let narrow = r.spread > 1.0 && r.spread.ln() > 3.3 / root && r.coverage[2] < LEVELS[2] as f64 / 100.0;
+    let wide =
+        r.spread < 1.0 && -r.spread.max(1e-3).ln() > 3.3 / root && r.coverage[0] > LEVELS[0] as f64 / 100.0;
     let mut what = Vec::new();
     let mut proof = Vec::new();
     if shifted {
@@ -35,8 +37,11 @@ pub(super) fn failure(r: &ParameterReport, sets: usize) -> String {
     if what.is_empty() {
         what.push("has the wrong shape".into());
         proof.push(format!(
-            "its ranks deviate by {:.2} where {:.2} is allowed",
-            r.ecdf.deviation, r.ecdf.allowed
+            "its 50 % intervals hold {:.0} %, its 90 % intervals {:.0} %, and its ranks deviate by {:.2} where {:.2} is allowed",
+            100.0 * r.coverage[0],
+            100.0 * r.coverage[2],
+            r.ecdf.deviation,
+            r.ecdf.allowed
         ));
     }
     if r.outside > 0.2 {
