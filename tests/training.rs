@@ -333,26 +333,33 @@ fn a_folder_that_cannot_be_written_is_an_error_before_training() {
 #[test]
 fn a_resumed_run_takes_another_length() {
     let folder = tempfile::tempdir().unwrap();
-    let train = |steps: Option<u64>, stop: u64| {
-        let mut model = Model::from_file(&folder.path().join("model.toml")).unwrap_or_else(|_| small());
-        if let Some(steps) = steps {
-            model.config.train.set_steps(steps);
-        }
+    let kept = || Model::from_file(&folder.path().join("model.toml"));
+    // Stops at the first look, or never.
+    let train = |steps: u64, stop: bool| {
+        let mut model = kept().unwrap_or_else(|_| small());
+        model.config.train.set_steps(steps);
         let trainer = Trainer::new(model).run_folder(folder.path()).resume(true).on_progress(move |p| {
-            if p.step >= stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if stop && p.step > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         trainer.train().map(|(_, summary)| summary)
     };
-    let begun = train(Some(4000), 1000).unwrap();
-    assert!((1000..3000).contains(&begun.steps), "{begun:?}");
-    assert_eq!(train(Some(3000), u64::MAX).unwrap().steps, 3000, "cut");
+    let begun = train(1_000_000, true).unwrap();
+    assert!(begun.interrupted && begun.steps > 0, "{begun:?}");
+
+    let cut = begun.steps + 300;
+    assert_eq!(train(cut, false).unwrap().steps, cut);
     let metrics = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
     let (_, rate) = metrics.rsplit_once("\"lr\":").unwrap();
     let last: f64 = rate.split(',').next().unwrap().parse().unwrap();
     assert!(last < 1e-8, "the schedule ends: {last}");
-    let e = train(Some(2000), u64::MAX).unwrap_err().to_string();
-    assert!(e.contains("train.steps") && e.contains("3000") && e.contains("2000"), "{e}");
-    let longer = train(Some(5000), 4000).unwrap();
-    assert!((4000..5000).contains(&longer.steps), "{longer:?}");
-    assert_eq!(train(None, u64::MAX).unwrap().steps, 5000, "the last length is kept");
+    let e = train(cut - 1, false).unwrap_err().to_string();
+    assert!(e.contains("train.steps") && e.contains(&cut.to_string()), "{e}");
+
+    let longer = train(1_000_000, true).unwrap();
+    assert!(longer.interrupted && longer.steps > cut, "{longer:?}");
+    assert_eq!(
+        kept().unwrap().config.train.steps,
+        Some(1_000_000),
+        "what a resumed run without a number takes"
+    );
 }
