@@ -2,6 +2,7 @@
 #[path = "common/normal_mean.rs"]
 mod normal_mean;
 use couplet::diag::examine::{Size, examine};
+use couplet::model::summaries::Stage;
 use couplet::optim;
 use couplet::rng::{Rng, streams};
 use couplet::runtime::cpu_exec::CpuExec;
@@ -107,13 +108,13 @@ fn summaries(model: &Model, table: &[f32], rows: usize, items: usize) -> Vec<f32
     let start = network.initial(1, &[]).unwrap();
     let mut exec = CpuExec::new(network.table.clone(), &optim::STEP);
     exec.restore(&start).unwrap();
-    let p = network.summary_plan(network.summary.as_ref().unwrap(), items);
+    let p = network.summary_plan(network.summary.as_ref().unwrap(), items, Stage::Condition);
     let id = exec.prepare(p.plan, rows).unwrap();
     exec.set_table(id, table).unwrap();
     let n = rows as u32;
     let run = RunArgs { rows: n, batch: n, draws: 1, ..RunArgs::default() };
     exec.run(id, &run, Weights::Average).unwrap();
-    exec.read(id, p.condition, rows, network.dims().1).unwrap()
+    exec.read(id, p.result, rows, network.dims().1).unwrap()
 }
 
 /// Rows `n | items` of 24 items at most, with 1 to 6 of them.
@@ -127,7 +128,7 @@ fn ragged() -> Vec<f32> {
 const SERIES: &str = "[simulator]\ncustom = 'series'\n[data]\nkind = 'series'\nfeatures = 1\nsize = [1, 24]\n[[parameter]]\nname = 'mu'\nprior = 'normal(0, 1)'\n";
 
 fn of_kind(kind: &str) -> Model {
-    if kind == "deep-set" || kind == "set-transformer" {
+    if ["deep-set", "ecdf", "set-transformer"].contains(&kind) {
         return model(&format!("[summary]\nkind = '{kind}'\nwidth = 8\noutputs = 4"), 1, 24);
     }
     struct Series;
@@ -157,7 +158,7 @@ fn of_kind(kind: &str) -> Model {
 
 #[test]
 fn padding_changes_no_bit() {
-    for kind in ["deep-set", "set-transformer", "lstm", "gru", "conv", "conv-gru", "transformer"] {
+    for kind in ["deep-set", "ecdf", "set-transformer", "lstm", "gru", "conv", "conv-gru", "transformer"] {
         let model = of_kind(kind);
         let want = summaries(&model, &ragged(), 6, 8);
         for items in [12, 24] {
@@ -169,7 +170,7 @@ fn padding_changes_no_bit() {
 
 #[test]
 fn the_order_of_items_matters_to_series_only() {
-    for kind in ["deep-set", "set-transformer", "lstm", "gru", "conv", "conv-gru", "transformer"] {
+    for kind in ["deep-set", "ecdf", "set-transformer", "lstm", "gru", "conv", "conv-gru", "transformer"] {
         let model = of_kind(kind);
         let mut table = ragged();
         let before = summaries(&model, &table, 6, 8);
@@ -181,7 +182,7 @@ fn the_order_of_items_matters_to_series_only() {
         let size = before.iter().fold(0.0f32, |m, v| m.max(v.abs()));
         // the data set of one item has only one order
         let off = before.iter().zip(&after).skip(5).fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / size;
-        let unordered = kind == "deep-set" || kind == "set-transformer";
+        let unordered = ["deep-set", "ecdf", "set-transformer"].contains(&kind);
         assert_eq!(off < 1e-5, unordered, "{kind}: {off}");
     }
 }

@@ -2,6 +2,7 @@
 //! sources keep to the order and size they promise.
 use couplet::check::sample_plan;
 use couplet::model::network::Rows;
+use couplet::model::summaries::Stage;
 use couplet::runtime::plan::Plan;
 use couplet::runtime::snippets::SNIPPETS;
 use couplet::runtime::tiling::{Most, Tiling};
@@ -121,7 +122,7 @@ fn the_plans_of_every_builtin_model_are_valid() {
         if let Some(summary) = &network.summary {
             check(&network.items_plan(summary, Rows::Online, 12));
             check(&network.items_plan(summary, Rows::Pool, 12));
-            check(&network.summary_plan(summary, 12).plan);
+            check(&network.summary_plan(summary, 12, Stage::Condition).plan);
             continue;
         }
         check(&network.train_plan(Rows::Online));
@@ -133,6 +134,7 @@ fn the_plans_of_every_builtin_model_are_valid() {
 fn the_plans_of_every_summary_network_are_valid() {
     let kinds = [
         ("set", "deep-set"),
+        ("set", "ecdf"),
         ("set", "set-transformer"),
         ("series", "lstm"),
         ("series", "gru"),
@@ -153,7 +155,7 @@ fn the_plans_of_every_summary_network_are_valid() {
         let network = model.network(model.standardiser(&pairs).unwrap()).unwrap();
         let summary = network.summary.as_ref().unwrap();
         check(&network.items_plan(summary, Rows::Indexed, 12));
-        check(&network.summary_plan(summary, 12).plan);
+        check(&network.summary_plan(summary, 12, Stage::Condition).plan);
     }
 }
 

@@ -134,6 +134,12 @@ fn deep_sets() {
 }
 
 #[test]
+fn distribution_functions() {
+    case("of two columns", Kind::Ecdf, SET, 2, |w, x| w.ecdf(x));
+    case("of three columns", Kind::Ecdf, SERIES, 1, |w, x| w.ecdf(x));
+}
+
+#[test]
 fn recurrent_networks() {
     let cell = |cell, both| Kind::Series(0, Walk::Cell(cell, both));
     case("lstm", cell(Cell::Lstm, false), SERIES, 1, |w, x| w.series(x, 0, Some((4, 1, 1))));

@@ -3,7 +3,7 @@
 //# use common/math
 
 // Element-wise transform of the data. kind: 0 none, 1 log, 2 log1p, 3 asinh of (x - center) inv_scale,
-// 4 log of x + 0.001
+// 4 log of x + 0.001, 5 1/x
 fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 {
     if (kind == 1u) {
         return log_(clamp(x, 1e-30, 3e38));
@@ -18,6 +18,9 @@ fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 
     }
     if (kind == 4u) {
         return log_(clamp(x, 0.0, 3e38) + 1e-3);
+    }
+    if (kind == 5u) {
+        return math_copysign(1.0 / max(abs(x), 1e-30), x);
     }
     return x;
 }

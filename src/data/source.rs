@@ -18,6 +18,7 @@ use crate::runtime::plan::meta;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::{Slot, Tile};
 use crate::sim::{Prior, Simulator};
+use rayon::prelude::*;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -92,6 +93,9 @@ fn finish_sample(r: &mut Recorder) {
     finish(r, &toy(), u);
 }
 
+/// Rows that [`pairs`] simulates at a time: enough for simulators that compute many rows side by side.
+const BLOCK: usize = 256;
+
 /// `((theta, u0), x)` of `n` simulations with this seed and step.
 #[allow(clippy::type_complexity)] // three arrays with a name each in the doc
 pub fn pairs(
@@ -107,7 +111,8 @@ pub fn pairs(
         prior.draw(&mut Rng::new(seed, streams::PRIOR, step, i as u32), &mut theta[i * d..(i + 1) * d]);
         prior.to_unconstrained(&theta[i * d..(i + 1) * d], &mut u0[i * d..(i + 1) * d]);
     }
-    simulator.simulate(seed, step, 0, &theta, &mut x);
+    let parts = theta.par_chunks(BLOCK * d).zip(x.par_chunks_mut(BLOCK * c)).enumerate();
+    parts.for_each(|(k, (theta, x))| simulator.simulate(seed, step, (k * BLOCK) as u32, theta, x));
     ((theta, u0), x)
 }
 

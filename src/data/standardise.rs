@@ -22,6 +22,8 @@ pub enum DataTransform {
     Asinh,
     /// `ln(x + 0.001)`; x below 0 counts as 0
     LogMilli,
+    /// `1 / x`; x nearer to 0 than 1e-30 counts as 1e-30 of its sign
+    Reciprocal,
 }
 
 impl DataTransform {
@@ -47,6 +49,7 @@ impl DataTransform {
                     log_(x.clamp(0.0, 3e38) + 1e-3)
                 }
             }
+            Self::Reciprocal => 1.0 / x.abs().max(1e-30).copysign(x),
             Self::Log1p => log1p_(x.abs().min(3e38)).copysign(x),
             Self::Asinh => {
                 let y = (x - center) * inv_scale;
@@ -204,9 +207,11 @@ mod tests {
             close(DataTransform::Log.apply(x, 0.0, 1.0), d.ln());
             close(DataTransform::Log1p.apply(x, 0.0, 1.0), d.ln_1p());
             close(DataTransform::Log1p.apply(-x, 0.0, 1.0), -d.ln_1p());
+            close(DataTransform::Reciprocal.apply(-x, 0.0, 1.0), -1.0 / d);
             close(DataTransform::Asinh.apply(x, 0.5, 2.0), ((d - 0.5) * 2.0).asinh());
         }
         assert!(DataTransform::Log.apply(0.0, 0.0, 1.0).is_finite());
         assert!(DataTransform::Log.apply(f32::NAN, 0.0, 1.0).is_nan());
+        assert!(DataTransform::Reciprocal.apply(-0.0, 0.0, 1.0) < -1e29);
     }
 }

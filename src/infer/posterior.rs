@@ -5,7 +5,7 @@ use crate::infer::ood::{Familiarity, Reference};
 use crate::model::definition::Model;
 use crate::model::network::Network;
 use crate::model::ragged::push_items;
-use crate::model::summaries::Summaries;
+use crate::model::summaries::{Stage, Summaries};
 use crate::model::weights::Weights as File;
 use crate::optim;
 use crate::runtime::device::Device;
@@ -67,7 +67,7 @@ impl Posterior {
             second: zeros,
             state: State::new(0),
         })?;
-        let summaries = network.summary.as_ref().map(Summaries::new);
+        let summaries = network.summary.as_ref().map(|s| Summaries::new(s, Stage::Condition));
         let engine = Mutex::new(Engine { exec, sample, theta, loss, meta, summaries });
         Ok(Self { model, network, standardiser, device, engine, reference: None })
     }
@@ -204,7 +204,7 @@ impl Posterior {
             let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
             let Engine { exec, summaries, .. } = &mut *engine;
             let Some(summaries) = summaries else { return Ok((vec![], sets)) };
-            return Ok((summaries.conditions(exec.as_mut(), &self.network, &table)?, sets));
+            return Ok((summaries.of(exec.as_mut(), &self.network, &table)?, sets));
         }
         let mut out = vec![0.0; x.len()];
         for (i, (row, to)) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)).enumerate() {

@@ -184,6 +184,7 @@ impl Model {
         let kind = match s.kind.unwrap_or(config::SummaryKind::Identity) {
             config::SummaryKind::Identity => return Ok(None),
             config::SummaryKind::DeepSet => summary::Kind::DeepSet,
+            config::SummaryKind::Ecdf => summary::Kind::Ecdf,
             config::SummaryKind::SetTransformer => summary::Kind::Attention(Look::Induced, heads),
             config::SummaryKind::Transformer => {
                 let look = if s.time_stamps { Look::Stamps } else { Look::Places };
@@ -295,5 +296,6 @@ pub fn data_transform(config: &Config) -> DataTransform {
         config::DataTransform::Log1p => DataTransform::Log1p,
         config::DataTransform::Asinh => DataTransform::Asinh,
         config::DataTransform::LogMilli => DataTransform::LogMilli,
+        config::DataTransform::Reciprocal => DataTransform::Reciprocal,
     }
 }

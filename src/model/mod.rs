@@ -1,6 +1,7 @@
 //! A model: prior, simulator, network and training, from a file or by name.
 pub mod config;
 pub mod definition;
+mod first_weights;
 pub mod moments;
 pub mod network;
 pub mod ragged;

@@ -1,20 +1,14 @@
 //! The network of a model: declares all parameters and records the plans `train`, `loss` and `sample`.
 use crate::data::items::{self, ItemSource, Slots};
 use crate::data::source::{self, Host};
-use crate::error::Result;
 use crate::flow::actnorm::Halves;
-use crate::flow::{Flow, FlowShape, actnorm, base, split};
+use crate::flow::{Flow, FlowShape, base, split};
 use crate::layers::columns;
 use crate::layers::pool::Items;
-use crate::model::summaries::Summaries;
-use crate::optim;
-use crate::rng::{Rng, streams};
-use crate::runtime::cpu_exec::CpuExec;
-use crate::runtime::exec::{Executor, Snapshot};
-use crate::runtime::params::{Init, ParamTable, pad4};
+use crate::model::summaries::Stage;
+use crate::runtime::params::{ParamTable, pad4};
 use crate::runtime::plan::Plan;
 use crate::runtime::recorder::Recorder;
-use crate::runtime::state::{RunArgs, State};
 use crate::runtime::tile::Slot;
 use crate::sim::DataShape;
 use crate::summary::{Summary, SummaryShape};
@@ -48,8 +42,8 @@ pub struct Network {
 pub struct SummaryPlan {
     /// The plan.
     pub plan: Plan,
-    /// Slot `(batch, C)`: what the flow is conditioned on.
-    pub condition: Slot,
+    /// Slot `(batch, columns)` of the stage's result.
+    pub result: Slot,
 }
 
 /// A plan for sampling, and the slot its draws are in.
@@ -166,10 +160,11 @@ impl Network {
     }
 
     /// Summaries of the data sets of a table of rows `n | items`, of at most `items` items.
-    pub fn summary_plan(&self, summary: &Summary, items: usize) -> SummaryPlan {
+    pub fn summary_plan(&self, summary: &Summary, items: usize, stage: Stage) -> SummaryPlan {
         let mut r = Recorder::new();
         let data = &summary.shape.data;
-        let (none, meta, h) = (r.slot(4), r.slot(4), r.slot(self.c));
+        let columns = if stage == Stage::Findings { summary.found() } else { self.c };
+        let (none, meta, result) = (r.slot(4), r.slot(4), r.slot(columns));
         r.begin_items(summary.is_coarse());
         let (count, x) = (r.counts(), r.slot(items * pad4(data.features())));
         let source =
@@ -177,9 +172,12 @@ impl Network {
         let to = Slots { u: none, x, meta, count };
         items::gather(&mut r, &source, to, false, summary.shape.size_moments());
         let x = Items { slot: x, width: pad4(data.features()), n: items, count, shrink: shrink(data) };
-        summary.forward(&mut r, &x, h, false);
+        match stage {
+            Stage::Findings => summary.findings(&mut r, &x, result),
+            Stage::Condition => _ = summary.forward(&mut r, &x, result, false),
+        }
         r.end_items();
-        SummaryPlan { plan: r.finish("summary", self.table.clone(), meta), condition: h }
+        SummaryPlan { plan: r.finish("summary", self.table.clone(), meta), result }
     }
 
     /// Loss of each row of a table of standardised pairs `(u, x)`; nothing goes backward, no dropout.
@@ -204,73 +202,5 @@ impl Network {
         split::record(&mut r, theta, u, true);
         source::finish(&mut r, &self.host, theta);
         SamplePlan { plan: r.finish("sample", self.table.clone(), meta), theta }
-    }
-
-    /// First weights: random matrices (stream INIT), then ActNorm set block by block so that each block's output
-    /// has mean 0 and sd 1 on `pairs`, a table of standardised `(u, x)` rows, or `u | n | items` where there is a summary
-    /// network. Always computed on the CPU, so every device starts from the same bits.
-    pub fn initial(&self, seed: u64, pairs: &[f32]) -> Result<Snapshot> {
-        let n = self.table.len;
-        let mut params = vec![0.0; n];
-        for (i, p) in self.table.entries.iter().enumerate() {
-            let mut rng = Rng::new(seed, streams::INIT, 0, i as u32);
-            let plain: Vec<f32> = (0..p.rows * p.cols)
-                .map(|_| match p.init {
-                    Init::Constant(c) => c,
-                    Init::Normal(sd) => sd * rng.normal(),
-                })
-                .collect();
-            ParamTable::pad_into(p, &plain, &mut params);
-        }
-        let state = State::new(seed);
-        let mut snapshot =
-            Snapshot { params, average: vec![], first: vec![0.0; n], second: vec![0.0; n], state };
-        if self.flow.shape.actnorm && !pairs.is_empty() {
-            let rows = match &self.summary {
-                None => pairs.to_vec(),
-                Some(summary) => {
-                    let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
-                    exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
-                    Summaries::new(summary).rows(&mut exec, self, pairs)?
-                }
-            };
-            self.init_actnorm(&mut snapshot, &rows)?;
-        }
-        snapshot.average = snapshot.params.clone();
-        Ok(snapshot)
-    }
-
-    fn init_actnorm(&self, snapshot: &mut Snapshot, pairs: &[f32]) -> Result<()> {
-        let rows = pairs.len() / (self.d + self.c);
-        let plan = self.loss_plan();
-        let at: Vec<usize> =
-            (0..plan.calls.len()).filter(|&i| plan.calls[i].def.name == actnorm::FORWARD.name).collect();
-        let inputs: Vec<actnorm::ActnormArgs> = at.iter().map(|&i| plan.calls[i].args()).collect();
-        let (wa, wb) = actnorm::widths(self.d);
-        let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
-        let id = exec.prepare(plan, rows)?;
-        exec.set_table(id, pairs)?;
-        let pad = exec.capacity(id) as u32;
-        let run = RunArgs { rows: rows as u32, pad, batch: rows as u32, draws: 1, ..RunArgs::default() };
-        let mut done = 0;
-        for (&call, a) in at.iter().zip(&inputs) {
-            // the average is what `restore` wants; it plays no part here
-            exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
-            exec.run_calls(id, &run, done..call);
-            done = call;
-            let halves = [(a.u_a, wa, 0, self.d / 2), (a.u_b, wb, self.d / 2, self.d - self.d / 2)];
-            for (at, width, first, count) in halves {
-                let values = exec.read(id, Slot { at, width: width as u32 }, rows, count)?;
-                for j in 0..count {
-                    let column = || values.iter().skip(j).step_by(count).map(|&v| f64::from(v));
-                    let mean = column().sum::<f64>() / rows as f64;
-                    let sd = (column().map(|v| (v - mean).powi(2)).sum::<f64>() / rows as f64).sqrt();
-                    let l = -(sd + 1e-6).ln();
-                    snapshot.params[a.log_scale as usize + first + j] = l as f32;
-                    snapshot.params[a.shift as usize + first + j] = (-mean * l.exp()) as f32;
-                }
-            }
-        }
-        Ok(())
     }
 }

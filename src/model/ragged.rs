@@ -5,6 +5,7 @@ use crate::data::standardise::Standardiser;
 use crate::model::definition::{self, Bad, Pairs};
 use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Prior, Simulator};
+use rayon::prelude::*;
 
 /// Data sets that are simulated at a time, all of the same size.
 const SAME_SIZE: usize = 16;
@@ -24,30 +25,22 @@ pub fn simulate(
     for (i, theta) in theta.chunks_exact_mut(d).enumerate() {
         prior.draw(&mut Rng::new(seed, streams::PRIOR, step, i as u32), theta);
     }
-    let mut data = vec![];
-    for first in (0..n).step_by(SAME_SIZE) {
-        let rows = SAME_SIZE.min(n - first);
-        let mut rng = Rng::new(seed, streams::SIZE, step, 1 + (first / SAME_SIZE) as u32);
+    let block = |(k, (theta, x)): (usize, (&[f32], &mut [f32]))| {
+        let mut rng = Rng::new(seed, streams::SIZE, step, 1 + k as u32);
         let drawn = least + ((u64::from(rng.next_u32()) * (most - least + 1) as u64) >> 32) as usize;
         let items = size.unwrap_or(drawn);
-        data.resize(rows * items * f, 0.0);
-        simulator.simulate_items(
-            seed,
-            step,
-            first as u32,
-            items,
-            &theta[first * d..(first + rows) * d],
-            &mut data,
-        );
-        for (r, set) in data.chunks_exact(items * f).enumerate() {
-            let to = &mut x[(first + r) * most * f..][..items * f];
-            to.copy_from_slice(set);
+        let mut data = vec![0.0; theta.len() / d * items * f];
+        simulator.simulate_items(seed, step, (k * SAME_SIZE) as u32, items, theta, &mut data);
+        for (set, to) in data.chunks_exact(items * f).zip(x.chunks_exact_mut(most * f)) {
+            to[..items * f].copy_from_slice(set);
             // NaN would count as a missing item.
             if set.iter().any(|v| !v.is_finite()) {
                 to[0] = f32::INFINITY;
             }
         }
-    }
+    };
+    let parts = theta.par_chunks(SAME_SIZE * d).zip(x.par_chunks_mut(SAME_SIZE * most * f));
+    parts.enumerate().for_each(block);
     (theta, x)
 }
 

@@ -12,29 +12,34 @@ const CHUNK_BYTES: usize = 256 << 20;
 /// Data sets summarised at a time.
 const CHUNK_ROWS: usize = 512;
 
+/// What is formed of data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What the summary network finds, before its last layers.
+    Findings,
+    /// What the flow sees.
+    Condition,
+}
+
 /// See the module's doc.
 pub struct Summaries {
+    stage: Stage,
     buckets: Vec<usize>,
     plans: Vec<Option<(PlanId, Slot)>>,
 }
 
 impl Summaries {
     /// Nothing prepared yet.
-    pub fn new(summary: &Summary) -> Self {
+    pub fn new(summary: &Summary, stage: Stage) -> Self {
         let buckets = buckets(&summary.shape.data);
-        Self { plans: vec![None; buckets.len()], buckets }
+        Self { stage, plans: vec![None; buckets.len()], buckets }
     }
 
-    /// What the flow sees of data sets in rows `n | items`: `(rows, C)`, with the averaged weights.
-    pub fn conditions(
-        &mut self,
-        exec: &mut dyn Executor,
-        network: &Network,
-        table: &[f32],
-    ) -> Result<Vec<f32>> {
+    /// The stage's result for data sets in rows `n | items`: `(rows, C)`, with the averaged weights.
+    pub fn of(&mut self, exec: &mut dyn Executor, network: &Network, table: &[f32]) -> Result<Vec<f32>> {
         let Some(summary) = &network.summary else { return Ok(vec![]) };
         let data = &summary.shape.data;
-        let (width, (_, c)) = (row_width(0, data.features(), data.items().1), network.dims());
+        let (width, c) = (row_width(0, data.features(), data.items().1), self.columns(network, summary));
         let mut out = vec![0.0; table.len() / width * c];
         for b in 0..self.buckets.len() {
             let mine: Vec<usize> = table
@@ -49,10 +54,10 @@ impl Summaries {
             let (id, slot) = match self.plans[b] {
                 Some(known) => known,
                 None => {
-                    let p = network.summary_plan(summary, self.buckets[b]);
+                    let p = network.summary_plan(summary, self.buckets[b], self.stage);
                     let rows = (CHUNK_BYTES / p.plan.row_bytes().max(1)).clamp(1, CHUNK_ROWS);
                     let id = exec.prepare(p.plan, rows)?;
-                    *self.plans[b].insert((id, p.condition))
+                    *self.plans[b].insert((id, p.result))
                 }
             };
             for rows in mine.chunks(exec.capacity(id)) {
@@ -71,13 +76,20 @@ impl Summaries {
         Ok(out)
     }
 
-    /// Rows `(u, condition)` of rows `u | n | items`.
+    fn columns(&self, network: &Network, summary: &Summary) -> usize {
+        match self.stage {
+            Stage::Findings => summary.found(),
+            Stage::Condition => network.dims().1,
+        }
+    }
+
+    /// Rows `(u, result)` of rows `u | n | items`.
     pub fn rows(&mut self, exec: &mut dyn Executor, network: &Network, table: &[f32]) -> Result<Vec<f32>> {
         let Some(summary) = &network.summary else { return Ok(table.to_vec()) };
-        let (data, (d, c)) = (&summary.shape.data, network.dims());
+        let (data, d, c) = (&summary.shape.data, network.dims().0, self.columns(network, summary));
         let width = row_width(d, data.features(), data.items().1);
         let items: Vec<f32> = table.chunks_exact(width).flat_map(|row| row[d..].iter().copied()).collect();
-        let conditions = self.conditions(exec, network, &items)?;
+        let conditions = self.of(exec, network, &items)?;
         let pairs = table.chunks_exact(width).zip(conditions.chunks_exact(c));
         Ok(pairs.flat_map(|(row, h)| row[..d].iter().chain(h).copied()).collect())
     }

@@ -1,7 +1,7 @@
 //! DeepSet: summaries of exchangeable items (Zaheer et al. 2017, with the modules of Bloem-Reddy and Teh 2020).
 //!
 //! Equivariant module: `c = [mean_i h_i, max_i h_i]`, `h_i <- f(h_i, c)` with f an MLP of two layers on the item and the
-//! pooled context. Invariant module: MLP on each item, mean and largest over the items, MLP.
+//! pooled context. Then an MLP on each item, and mean and largest over the items.
 use crate::layers::activation::Activation;
 use crate::layers::conv::{ItemDense, ItemShape};
 use crate::layers::pool::{Items, Pool};
@@ -14,8 +14,8 @@ pub struct DeepSet {
     activation: Activation,
     modules: Vec<Module>,
     rows: [ItemDense; 2],
-    hidden: ItemDense,
-    output: ItemDense,
+    /// Columns of what it finds, in storage.
+    pub found: usize,
 }
 
 struct Module {
@@ -25,14 +25,13 @@ struct Module {
 }
 
 impl DeepSet {
-    /// Declares a network from items of `features` columns to `outputs` summaries.
+    /// Declares a network on items of `features` columns.
     pub fn declare(
         table: &mut ParamTable,
         name: &str,
         features: usize,
         width: usize,
         modules: usize,
-        outputs: usize,
         activation: Activation,
     ) -> Self {
         let mut inputs = features;
@@ -53,12 +52,10 @@ impl DeepSet {
             ItemDense::declare(table, &at("rows.0"), 1, inputs, width, 0, true),
             ItemDense::declare(table, &at("rows.1"), 1, width, width, 0, true),
         ];
-        let hidden = ItemDense::declare(table, &at("hidden"), 1, 2 * pad4(width), width, 0, true);
-        let output = ItemDense::declare(table, &at("output"), 1, width, outputs, width, true);
-        Self { activation, modules: declared, rows, hidden, output }
+        Self { activation, modules: declared, rows, found: 2 * pad4(width) }
     }
 
-    /// Records the network; the summaries as one item.
+    /// Records the network; what it finds as one item.
     pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let act = self.activation;
         let mut h = *x;
@@ -74,9 +71,6 @@ impl DeepSet {
             let pre = tape.dense(r, layer, &h);
             h = tape.activate(r, act, &pre, None);
         }
-        let pooled = tape.pool(r, Pool::Both, &h);
-        let pre = tape.dense(r, &self.hidden, &pooled);
-        let h = tape.activate(r, act, &pre, None);
-        tape.dense(r, &self.output, &h)
+        tape.pool(r, Pool::Both, &h)
     }
 }

@@ -1,5 +1,5 @@
 //! Summaries of grids: stages of 3 x 3 convolutions, the second of each halving both sides or, in residual stages, a third
-//! doing so after the second's result was added to the first's; then the mean over the grid and an MLP.
+//! doing so after the second's result was added to the first's; then the mean over the grid.
 use crate::layers::activation::Activation;
 use crate::layers::conv::{ItemDense, ItemShape};
 use crate::layers::pool::{Items, Pool};
@@ -16,8 +16,8 @@ pub struct FieldNet {
     size: [usize; 2],
     /// First, residual, halving.
     stages: Vec<(ItemDense, Option<ItemDense>, ItemDense)>,
-    hidden: ItemDense,
-    output: ItemDense,
+    /// Columns of what it finds, in storage.
+    pub found: usize,
 }
 
 impl FieldNet {
@@ -31,7 +31,6 @@ impl FieldNet {
         width: usize,
         stages: usize,
         residual: bool,
-        outputs: usize,
         activation: Activation,
     ) -> Self {
         let mut inputs = channels;
@@ -46,12 +45,10 @@ impl FieldNet {
             declared.push((first, inner, layer("halving", width)));
             inputs = width;
         }
-        let hidden = ItemDense::declare(table, &format!("{name}.hidden"), 1, pad4(inputs), width, 0, true);
-        let output = ItemDense::declare(table, &format!("{name}.output"), 1, width, outputs, width, true);
-        Self { activation, size, stages: declared, hidden, output }
+        Self { activation, size, stages: declared, found: pad4(inputs) }
     }
 
-    /// Records the network; the summaries as one item.
+    /// Records the network; what it finds as one item.
     pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let (act, mut h, mut size) = (self.activation, *x, self.size);
         for (first, inner, halving) in &self.stages {
@@ -66,9 +63,6 @@ impl FieldNet {
             h = tape.activate(r, act, &pre, None);
             size = shape.out();
         }
-        let pooled = tape.pool(r, Pool::Mean, &h);
-        let pre = tape.dense(r, &self.hidden, &pooled);
-        let h = tape.activate(r, act, &pre, None);
-        tape.dense(r, &self.output, &h)
+        tape.pool(r, Pool::Mean, &h)
     }
 }

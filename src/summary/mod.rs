@@ -1,18 +1,23 @@
 //! Summary networks: data sets of any size to a vector of fixed length, which the flow is conditioned on.
 pub mod deep_set;
+pub mod ecdf;
 pub mod field;
+mod head;
 pub mod series;
 pub mod tape;
 pub mod transformer;
 
 use crate::layers::activation::Activation;
+use crate::layers::columns;
 use crate::layers::pool::Items;
 use crate::runtime::params::ParamTable;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Slot;
 use crate::sim::DataShape;
 use deep_set::DeepSet;
+use ecdf::Ecdf;
 use field::FieldNet;
+use head::Head;
 use series::{SeriesNet, Walk};
 use tape::Tape;
 use transformer::{Look, Transformer};
@@ -22,6 +27,8 @@ use transformer::{Look, Transformer};
 pub enum Kind {
     /// Exchangeable items.
     DeepSet,
+    /// Exchangeable items, column by column.
+    Ecdf,
     /// Items in order: so many layers of convolutions, and what comes after them.
     Series(usize, Walk),
     /// A grid; with residual stages or without.
@@ -79,6 +86,7 @@ pub fn size_moments(data: &DataShape) -> [f32; 2] {
 #[allow(clippy::large_enum_variant)] // there is one for each source of a model
 enum Net {
     DeepSet(DeepSet),
+    Ecdf(Ecdf),
     Series(SeriesNet, bool),
     Field(FieldNet),
     Attention(Transformer),
@@ -89,54 +97,57 @@ pub struct Summary {
     /// Its shape.
     pub shape: SummaryShape,
     net: Net,
+    head: Head,
 }
 
 impl Summary {
     /// Declares the parameters.
     pub fn declare(table: &mut ParamTable, shape: &SummaryShape) -> Self {
         let features = shape.data.features();
-        let (width, modules, outputs, act) = (shape.width, shape.modules, shape.outputs, shape.activation);
+        let (width, modules, act) = (shape.width, shape.modules, shape.activation);
         let net = match shape.kind {
-            Kind::DeepSet => {
-                Net::DeepSet(DeepSet::declare(table, "summary", features, width, modules, outputs, act))
-            }
+            Kind::DeepSet => Net::DeepSet(DeepSet::declare(table, "summary", features, width, modules, act)),
+            Kind::Ecdf => Net::Ecdf(Ecdf::declare(table, "summary", features, width)),
             Kind::Series(convolutions, walk) => {
                 // Convolutions have the layers that were asked for; a cell after them needs one.
                 let cells = if convolutions > 0 { 1 } else { modules };
-                let net = SeriesNet::declare(
-                    table,
-                    "summary",
-                    features,
-                    width,
-                    convolutions,
-                    walk,
-                    cells,
-                    outputs,
-                    act,
-                );
+                let net =
+                    SeriesNet::declare(table, "summary", features, width, convolutions, walk, cells, act);
                 Net::Series(net, walk != Walk::Pool)
             }
             Kind::Attention(look, heads) => Net::Attention(Transformer::declare(
-                table, "summary", features, width, modules, heads, look, outputs, act,
+                table, "summary", features, width, modules, heads, look, act,
             )),
             Kind::Field(residual) => {
                 let size = match shape.data {
                     DataShape::Field { height, width, .. } => [height, width],
                     _ => [1, shape.data.items().1],
                 };
-                Net::Field(FieldNet::declare(
-                    table, "summary", size, features, width, modules, residual, outputs, act,
-                ))
+                Net::Field(FieldNet::declare(table, "summary", size, features, width, modules, residual, act))
             }
         };
-        Self { shape: shape.clone(), net }
+        let found = match &net {
+            Net::DeepSet(net) => net.found,
+            Net::Ecdf(net) => net.found,
+            Net::Series(net, _) => net.found,
+            Net::Field(net) => net.found,
+            Net::Attention(net) => net.found,
+        };
+        // What is seen of columns one by one must still be brought together.
+        let columns = shape.kind == Kind::Ecdf;
+        let hidden = match shape.kind {
+            Kind::Ecdf => vec![4 * width; modules],
+            Kind::Attention(..) => vec![],
+            _ => vec![width],
+        };
+        Self { shape: shape.clone(), net, head: Head::declare(table, found, columns, &hidden, shape.outputs) }
     }
 
     /// Whether its products are over rows rather than items, so that it wants many rows at a time.
     pub fn is_coarse(&self) -> bool {
         match self.net {
             Net::Series(_, walks) => walks,
-            Net::DeepSet(_) | Net::Field(_) | Net::Attention(_) => false,
+            Net::DeepSet(_) | Net::Ecdf(_) | Net::Field(_) | Net::Attention(_) => false,
         }
     }
 
@@ -144,12 +155,8 @@ impl Summary {
     pub fn forward(&self, r: &mut Recorder, x: &Items, to: Slot, training: bool) -> (Tape, Items) {
         let mut tape = Tape::new(if training { self.shape.dropout } else { 0.0 });
         tape.fix(x);
-        let h = match &self.net {
-            Net::DeepSet(net) => net.forward(r, &mut tape, x),
-            Net::Series(net, _) => net.forward(r, &mut tape, x),
-            Net::Field(net) => net.forward(r, &mut tape, x),
-            Net::Attention(net) => net.forward(r, &mut tape, x),
-        };
+        let found = self.find(r, &mut tape, x);
+        let h = self.head.forward(r, &mut tape, self.shape.activation, &found);
         let mut parts = vec![(h, 0, self.shape.outputs)];
         if self.shape.sized() {
             let size = Items { slot: x.count, width: 4, n: 1, count: x.count, shrink: 0 };
@@ -158,5 +165,25 @@ impl Summary {
         }
         let y = tape.join(r, &parts, to);
         (tape, y)
+    }
+
+    fn find(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+        match &self.net {
+            Net::DeepSet(net) => net.forward(r, tape, x),
+            Net::Ecdf(net) => net.forward(r, tape, x),
+            Net::Series(net, _) => net.forward(r, tape, x),
+            Net::Field(net) => net.forward(r, tape, x),
+            Net::Attention(net) => net.forward(r, tape, x),
+        }
+    }
+    /// Columns of what the network finds in a data set, before its last layers.
+    pub fn found(&self) -> usize {
+        self.head.found
+    }
+    /// Records the network up to its last layers; what it finds `(batch, found)` goes to the slot `to`.
+    pub fn findings(&self, r: &mut Recorder, x: &Items, to: Slot) {
+        let mut tape = Tape::new(0.0);
+        let found = self.find(r, &mut tape, x);
+        columns::record(r, (found.slot, 0), (to, 0), self.head.found, true);
     }
 }

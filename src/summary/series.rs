@@ -28,8 +28,8 @@ pub struct SeriesNet {
     convolutions: Vec<ItemDense>,
     /// Layers of each direction: products with the inputs, cell.
     stacks: Vec<Vec<(ItemDense, Recurrent)>>,
-    hidden: ItemDense,
-    output: ItemDense,
+    /// Columns of what it finds, in storage.
+    pub found: usize,
 }
 
 impl SeriesNet {
@@ -43,7 +43,6 @@ impl SeriesNet {
         convolutions: usize,
         walk: Walk,
         cells: usize,
-        outputs: usize,
         activation: Activation,
     ) -> Self {
         let mut inputs = features;
@@ -68,16 +67,14 @@ impl SeriesNet {
                 stacks.push(stack);
             }
         }
-        let raw = match walk {
+        let found = match walk {
             Walk::Pool => 2 * pad4(inputs),
             Walk::Cell(_, both) => (1 + usize::from(both)) * pad4(width),
         };
-        let hidden = ItemDense::declare(table, &format!("{name}.hidden"), 1, raw, width, 0, true);
-        let output = ItemDense::declare(table, &format!("{name}.output"), 1, width, outputs, width, true);
-        Self { activation, convolutions: layers, stacks, hidden, output }
+        Self { activation, convolutions: layers, stacks, found }
     }
 
-    /// Records the network; the summaries as one item.
+    /// Records the network; what it finds as one item.
     pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let mut h = *x;
         for (l, layer) in self.convolutions.iter().enumerate() {
@@ -85,28 +82,24 @@ impl SeriesNet {
             let pre = tape.product(r, layer, shape, &h, None);
             h = tape.activate(r, self.activation, &pre, None);
         }
-        let raw = if self.stacks.is_empty() {
-            tape.pool(r, Pool::Both, &h)
-        } else {
-            let mut ends = vec![];
-            for stack in &self.stacks {
-                let (mut items, mut last) = (h, h);
-                for (products, cell) in stack {
-                    let gates = tape.dense(r, products, &items);
-                    (items, last) = tape.recurrent(r, cell, &gates);
-                }
-                ends.push((last, 0, last.width));
+        if self.stacks.is_empty() {
+            return tape.pool(r, Pool::Both, &h);
+        }
+        let mut ends = vec![];
+        for stack in &self.stacks {
+            let (mut items, mut last) = (h, h);
+            for (products, cell) in stack {
+                let gates = tape.dense(r, products, &items);
+                (items, last) = tape.recurrent(r, cell, &gates);
             }
-            match ends[..] {
-                [(only, ..)] => only,
-                _ => {
-                    let to = r.slot(ends.iter().map(|e| e.2).sum());
-                    tape.join(r, &ends, to)
-                }
+            ends.push((last, 0, last.width));
+        }
+        match ends[..] {
+            [(only, ..)] => only,
+            _ => {
+                let to = r.slot(ends.iter().map(|e| e.2).sum());
+                tape.join(r, &ends, to)
             }
-        };
-        let pre = tape.dense(r, &self.hidden, &raw);
-        let h = tape.activate(r, self.activation, &pre, None);
-        tape.dense(r, &self.output, &h)
+        }
     }
 }

@@ -81,7 +81,8 @@ pub struct Transformer {
     blocks: Vec<(Option<(u32, Block)>, Block)>,
     seed: u32,
     pool: Block,
-    output: ItemDense,
+    /// Columns of what it finds, in storage.
+    pub found: usize,
 }
 
 impl Transformer {
@@ -95,7 +96,6 @@ impl Transformer {
         modules: usize,
         heads: usize,
         look: Look,
-        outputs: usize,
         activation: Activation,
     ) -> Self {
         let width = pad4(width);
@@ -115,11 +115,10 @@ impl Transformer {
         }
         let seed = table.vector(at("seed"), width, points);
         let pool = Block::declare(table, &at("pool"), width);
-        let output = ItemDense::declare(table, &at("output"), 1, width, outputs, width, true);
-        Self { activation, heads, width, look, embedding, times, blocks, seed, pool, output }
+        Self { activation, heads, width, look, embedding, times, blocks, seed, pool, found: width }
     }
 
-    /// Records the network; the summaries as one item.
+    /// Records the network; what it finds as one item.
     pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let with = (self.activation, self.heads);
         let mut h = tape.dense(r, &self.embedding, x);
@@ -139,7 +138,6 @@ impl Transformer {
             h = block.forward(r, tape, with, &h, &seen);
         }
         let seed = tape.parameter(r, self.seed, 1, self.width, x.count);
-        let pooled = self.pool.forward(r, tape, with, &seed, &h);
-        tape.dense(r, &self.output, &pooled)
+        self.pool.forward(r, tape, with, &seed, &h)
     }
 }

@@ -7,7 +7,7 @@ use crate::model::config::{Mode, TrainConfig};
 use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP};
 use crate::model::network::{Network, Rows};
 use crate::model::ragged::{row_floats, standardised};
-use crate::model::summaries::Summaries;
+use crate::model::summaries::{Stage, Summaries};
 use crate::optim;
 use crate::runtime::device::Device;
 use crate::runtime::exec::{Executor, PlanId, Snapshot};
@@ -165,7 +165,7 @@ impl<'a> Session<'a> {
         let streamed = !offline && !on_device && settings.pool.is_none();
         exec.restore(&start)?;
         let validation_rows = validation.len() / width;
-        let summaries = network.summary.as_ref().map(|s| (Summaries::new(s), validation));
+        let summaries = network.summary.as_ref().map(|s| (Summaries::new(s, Stage::Condition), validation));
         let mut s = Self {
             network,
             standardiser,

@@ -40,9 +40,18 @@ impl Weights {
     fn hidden(&self, layer: &str, x: &[f64]) -> Vec<f64> {
         self.dense(layer, x).into_iter().map(silu).collect()
     }
-    /// Hidden layer on what was pooled, then the output.
+    /// The whitening layer on what was pooled, a hidden layer, the output.
     fn head(&self, raw: &[f64]) -> Vec<f64> {
-        self.dense("summary.output", &self.hidden("summary.hidden", raw))
+        let mut h = raw.to_vec();
+        if self.0.contains_key("summary.whiten.weight") {
+            h = self.dense("summary.whiten", raw);
+        }
+        for layer in ["summary.hidden", "summary.hidden.1"] {
+            if self.0.contains_key(&format!("{layer}.weight")) {
+                h = self.hidden(layer, &h);
+            }
+        }
+        self.dense("summary.output", &h)
     }
 
     /// Convolution of a grid of `size` (rows, columns).
@@ -66,6 +75,22 @@ impl Weights {
             y.push(sum);
         }
         y
+    }
+
+    /// Steps of each column, their means, and the largest and smallest value of each column.
+    pub fn ecdf(&self, x: &Set) -> Vec<f64> {
+        let steps: Set =
+            x.iter().map(|i| self.dense("summary.steps", i).into_iter().map(f64::tanh).collect()).collect();
+        let sides: Set = x
+            .iter()
+            .map(|item| {
+                let mut y = vec![0.0; 2 * item.len()];
+                self.product("summary.mirror.weight", 0, item, &mut y);
+                y
+            })
+            .collect();
+        let (means, ends) = (mean_max(&steps), mean_max(&sides));
+        self.head(&[&means[..means.len() / 2], &ends[ends.len() / 2..]].concat())
     }
 
     pub fn deep_set(&self, x: &Set, modules: usize) -> Vec<f64> {
@@ -204,7 +229,7 @@ impl Weights {
             h = self.block(&name, &h, &seen, heads);
         }
         let seed = vec![self.0["summary.seed"].2.clone()];
-        self.dense("summary.output", &self.block("summary.pool", &seed, &h, heads)[0])
+        self.head(&self.block("summary.pool", &seed, &h, heads)[0])
     }
 
     pub fn field(&self, x: &Set, mut size: [usize; 2], stages: usize, residual: bool) -> Vec<f64> {

@@ -87,6 +87,8 @@ choices! {
         Asinh = "asinh",
         /// ln(x + 0.001), for data that come close to 0.
         LogMilli = "log-milli",
+        /// 1/x, for times whose shortest tell most.
+        Reciprocal = "reciprocal",
     }
 }
 choices! {
@@ -109,6 +111,8 @@ choices! {
         Identity = "identity",
         /// Pooled networks on items in any order.
         DeepSet = "deep-set",
+        /// Distribution functions of each column of items in any order, smoothed, and extremes.
+        Ecdf = "ecdf",
         /// Attention through induced points on items in any order.
         SetTransformer = "set-transformer",
         /// Attention of items in order, or with time stamps.

@@ -75,7 +75,7 @@ fn fits(kind: SummaryKind, shape: &DataShape) -> bool {
     use SummaryKind::*;
     match kind {
         Identity => shape.is_vector(),
-        DeepSet | SetTransformer => !shape.is_vector(),
+        DeepSet | Ecdf | SetTransformer => !shape.is_vector(),
         Lstm | Gru | Conv | ConvGru | Transformer => matches!(shape, DataShape::Series { .. }),
         ConvField | ResidualField => matches!(shape, DataShape::Field { .. }),
     }
