@@ -2,6 +2,7 @@
 #[path = "common/normal_mean.rs"]
 mod normal_mean;
 use couplet::diag::examine::{Size, examine};
+use couplet::model::ragged::simulate;
 use couplet::model::summaries::Stage;
 use couplet::optim;
 use couplet::rng::{Rng, streams};
@@ -11,6 +12,7 @@ use couplet::runtime::state::RunArgs;
 use couplet::sim::{DataShape, Simulator};
 use couplet::{Model, Posterior, Trainer};
 use normal_mean::{NormalMean, text};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 fn model(rest: &str, min: usize, max: usize) -> Model {
@@ -214,6 +216,53 @@ fn a_pool_that_grows_trains_and_is_the_same_every_time() {
     assert_eq!(a.sample(&x, 20, 1).unwrap(), b.sample(&x, 20, 1).unwrap());
     // Standardised, the prior has an entropy of 1.42 nats; the data leave about 0.
     assert!(summary.loss < 0.8, "{}", summary.loss);
+}
+
+/// Parts of a pool draw from the generators of their rows, and a person who waits for one sees it grow and may break it off.
+#[test]
+fn a_pool_is_filled_in_parts() {
+    struct Slow(NormalMean);
+    impl Simulator for Slow {
+        fn name(&self) -> &str {
+            "slow"
+        }
+        fn dims(&self) -> (usize, usize) {
+            self.0.dims()
+        }
+        fn shape(&self) -> DataShape {
+            self.0.shape()
+        }
+        fn simulate(&self, seed: u64, step: u32, row0: u32, theta: &[f32], x: &mut [f32]) {
+            self.simulate_items(seed, step, row0, 30, theta, x);
+        }
+        fn simulate_items(&self, seed: u64, step: u32, row0: u32, n: usize, theta: &[f32], x: &mut [f32]) {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            self.0.simulate_items(seed, step, row0, n, theta, x);
+        }
+        fn wgsl(&self) -> Option<String> {
+            None
+        }
+    }
+    let rest = "[summary]\nwidth = 4\noutputs = 4\n[flow]\nblocks = 1\n[train]\npool = 100000\nsteps = 10";
+    let slow = Arc::new(Slow(NormalMean { min: 2, max: 30 }));
+    let m = Model::from_toml(&text(rest)).unwrap().with_simulator(slow).unwrap();
+    let mut seen = vec![];
+    let trainer = Trainer::new(m).on_progress(|p| {
+        seen.extend(p.pool);
+        if seen.len() > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let (_, summary) = trainer.train().unwrap();
+    assert!(summary.interrupted && summary.steps == 0, "{summary:?}");
+    assert!(seen[..3].windows(2).all(|w| w[0].0 < w[1].0 && w[1].1 == 100_000), "{seen:?}");
+
+    let m = Model::builtin("normal-mean").unwrap();
+    let (simulator, shape) = (m.simulator().unwrap().as_ref(), m.shape().unwrap());
+    let part = |rows| simulate(&m.prior, simulator, &shape, 7, 3, rows, None);
+    let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let (theta, x) = part(0..50);
+    let (first, last) = (part(0..32), part(32..50));
+    assert_eq!(theta, [first.0, last.0].concat());
+    assert!(bits(&x) == bits(&[first.1, last.1].concat()));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::number::duration;
+use super::number::{duration, grouped};
 use crate::train::Progress;
 
 /// Time between lines where there is no terminal.
@@ -52,7 +52,7 @@ impl Display {
                     line(message);
                 }
                 let due = self.shown.is_none_or(|(at, _)| at.elapsed() >= EVERY) || p.step == p.steps;
-                let new = p.step > 0 && self.shown.is_none_or(|(_, step)| step != p.step);
+                let new = p.pool.is_some() || p.step > 0 && self.shown.is_none_or(|(_, step)| step != p.step);
                 if due && new {
                     self.shown = Some((Instant::now(), p.step));
                     line(&format!("step {}/{}  {}", p.step, p.steps, text(p)));
@@ -70,6 +70,9 @@ impl Display {
 }
 
 fn text(p: &Progress<'_>) -> String {
+    if let Some((done, wanted)) = p.pool {
+        return format!("simulating the pool: {} of {} data sets", grouped(done), grouped(wanted));
+    }
     let mut text = format!("loss {:.3}", p.loss);
     if let Some(validation) = p.validation {
         text.push_str(&format!("  validation {validation:.3}"));

@@ -123,7 +123,8 @@ impl Model {
         let simulator = self.simulator()?;
         let shape = self.shape()?;
         if !shape.is_vector() {
-            let (theta, x) = ragged::simulate(&self.prior, simulator.as_ref(), &shape, seed, step, n, None);
+            let (theta, x) =
+                ragged::simulate(&self.prior, simulator.as_ref(), &shape, seed, step, 0..n, None);
             return Ok(Pairs { theta, x });
         }
         let ((theta, _), x) = source::pairs(&self.prior, simulator.as_ref(), seed, step, n);

@@ -6,31 +6,33 @@ use crate::model::definition::{self, Bad, Pairs};
 use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Prior, Simulator};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Data sets that are simulated at a time, all of the same size.
 const SAME_SIZE: usize = 16;
 
-/// `n` pairs (theta, x): a pure function of (seed, step). Sizes are uniform on the shape's range, or all `size`.
+/// The pairs (theta, x) of `rows`, which begin at a multiple of 16: a pure function of (seed, step, row). Sizes are uniform on the shape's range, or all `size`.
 pub fn simulate(
     prior: &Prior,
     simulator: &dyn Simulator,
     shape: &DataShape,
     seed: u64,
     step: u32,
-    n: usize,
+    rows: Range<usize>,
     size: Option<usize>,
 ) -> (Vec<f32>, Vec<f32>) {
     let (d, f, (least, most)) = (prior.dim(), shape.features(), shape.items());
+    let (n, blocks) = (rows.len(), rows.start / SAME_SIZE);
     let (mut theta, mut x) = (vec![0.0; n * d], vec![f32::NAN; n * most * f]);
     for (i, theta) in theta.chunks_exact_mut(d).enumerate() {
-        prior.draw(&mut Rng::new(seed, streams::PRIOR, step, i as u32), theta);
+        prior.draw(&mut Rng::new(seed, streams::PRIOR, step, (rows.start + i) as u32), theta);
     }
     let block = |(k, (theta, x)): (usize, (&[f32], &mut [f32]))| {
-        let mut rng = Rng::new(seed, streams::SIZE, step, 1 + k as u32);
+        let mut rng = Rng::new(seed, streams::SIZE, step, 1 + (blocks + k) as u32);
         let drawn = least + ((u64::from(rng.next_u32()) * (most - least + 1) as u64) >> 32) as usize;
         let items = size.unwrap_or(drawn);
         let mut data = vec![0.0; theta.len() / d * items * f];
-        simulator.simulate_items(seed, step, (k * SAME_SIZE) as u32, items, theta, &mut data);
+        simulator.simulate_items(seed, step, ((blocks + k) * SAME_SIZE) as u32, items, theta, &mut data);
         for (set, to) in data.chunks_exact(items * f).zip(x.chunks_exact_mut(most * f)) {
             to[..items * f].copy_from_slice(set);
             // NaN would count as a missing item.
@@ -55,7 +57,7 @@ pub fn simulate_step(
 ) -> Pairs {
     let (least, most) = shape.items();
     let size = size_of_step(seed, step, least, most);
-    let (theta, x) = simulate(prior, simulator, shape, seed, step, n, Some(size));
+    let (theta, x) = simulate(prior, simulator, shape, seed, step, 0..n, Some(size));
     Pairs { theta, x }
 }
 

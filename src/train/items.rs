@@ -1,9 +1,9 @@
 //! Steps on data sets of many items: a plan for each bucket of sizes, and which steps belong to which.
 use crate::data::items::{bucket_of, buckets, row_width, size_of_step};
-use crate::error::{Error, Result};
-use crate::model::definition::{Bad, Pairs};
+use crate::error::Result;
+use crate::model::definition::Bad;
 use crate::model::network::{Network, Rows};
-use crate::model::ragged::{simulate, simulate_step, standardised};
+use crate::model::ragged::{simulate_step, standardised};
 use crate::runtime::exec::{Executor, PlanId};
 use crate::runtime::plan::Plan;
 use crate::runtime::state::StepArgs;
@@ -23,30 +23,6 @@ pub(super) struct ItemPlans {
     plans: Vec<PlanId>,
     /// Items of each row of the table; empty where all data sets of a step have the same size.
     sizes: Vec<u32>,
-    /// Rows of a pool, and how many rounds have filled it.
-    pool: Vec<f32>,
-    rounds: u64,
-}
-
-/// Step number of the simulations of the first round of a pool; later rounds count down. Training never reaches it.
-const POOL_STEP: u32 = u32::MAX - 16;
-
-/// A pool's size and its growth over the run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Growth {
-    /// Data sets in the end.
-    pub size: u64,
-    /// Rounds.
-    pub rounds: u64,
-    /// Steps of the run; 0 while nobody knows.
-    pub total: u64,
-}
-
-impl Growth {
-    /// The round of a step.
-    fn round(&self, step: u64) -> u64 {
-        (step * self.rounds).checked_div(self.total).unwrap_or(0).min(self.rounds - 1)
-    }
 }
 
 /// Rows of a plan for which memory is held; larger batches go in chunks.
@@ -77,7 +53,7 @@ impl ItemPlans {
             let rows = rows_at_a_time(&plan, on_host, batch);
             plans.push(exec.prepare(plan, rows)?);
         }
-        let mut s = Self { shape, buckets, plans, sizes: vec![], pool: vec![], rounds: 0 };
+        let mut s = Self { shape, buckets, plans, sizes: vec![] };
         if let Some(rows) = table {
             let (d, _) = network.dims();
             let width = row_width(d, shape.features(), shape.items().1);
@@ -137,60 +113,12 @@ impl ItemPlans {
         Ok(())
     }
 
-    /// Trains `n` steps from `first` on items of a pool, which is filled as far as the steps' rounds ask for.
-    #[allow(clippy::too_many_arguments)] // what a step depends on
-    pub fn draw(
-        &mut self,
-        exec: &mut dyn Executor,
-        network: &Network,
-        simulator: &dyn Simulator,
-        growth: Growth,
-        args: &StepArgs,
-        batch: usize,
-        seed: u64,
-        first: u32,
-        n: usize,
-    ) -> Result<()> {
-        let mut at = 0;
-        while at < n {
-            let step = u64::from(first) + at as u64;
-            let round = growth.round(step);
-            let same = (at..n).take_while(|&i| growth.round(u64::from(first) + i as u64) == round).count();
-            self.fill(exec, network, simulator, growth, round, seed)?;
-            self.advance(exec, args, batch, seed, step as u32, same, None)?;
-            at += same;
-        }
-        Ok(())
-    }
-
-    fn fill(
-        &mut self,
-        exec: &mut dyn Executor,
-        network: &Network,
-        simulator: &dyn Simulator,
-        growth: Growth,
-        round: u64,
-        seed: u64,
-    ) -> Result<()> {
-        if self.rounds > round {
-            return Ok(());
-        }
-        let (host, most) = (network.host(), self.shape.items().1);
-        for k in self.rounds..=round {
-            let upto = |k: u64| (growth.size * k / growth.rounds) as usize;
-            let (step, count) = (POOL_STEP - k as u32, upto(k + 1) - upto(k));
-            let (theta, x) = simulate(&host.prior, simulator, &self.shape, seed, step, count, Some(most));
-            self.pool.extend(standardised(host, &self.shape, &Pairs { theta, x }, Bad::LeftOut).0);
-        }
-        self.rounds = round + 1;
-        let width = row_width(network.dims().0, self.shape.features(), most);
-        let rows = [(self.pool.len() / width) as u32];
-        if rows[0] == 0 {
-            let hint = "Narrow the prior, mend the simulator, or raise `train.pool`";
-            return Err(Error::config("train.pool", "none of the simulations is finite", hint));
-        }
-        self.set_table(exec, &self.pool)?;
-        self.plans.iter().try_for_each(|&plan| exec.set_index(plan, &rows))
+    /// Gives all plans the rows of a pool.
+    pub fn set_pool(&self, exec: &mut dyn Executor, d: usize, rows: &[f32]) -> Result<()> {
+        let width = row_width(d, self.shape.features(), self.shape.items().1);
+        let count = [(rows.len() / width) as u32];
+        self.set_table(exec, rows)?;
+        self.plans.iter().try_for_each(|&plan| exec.set_index(plan, &count))
     }
 
     /// Trains `n` steps from `first` on, each on data sets that are simulated here: those that the CPU would draw.

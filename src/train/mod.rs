@@ -2,6 +2,7 @@
 pub mod checkpoint;
 pub(crate) mod items;
 pub mod offline;
+mod pool;
 pub mod run;
 mod session;
 pub mod trainer;

@@ -23,6 +23,8 @@ pub struct Progress<'a> {
     pub skipped: u64,
     /// Rows whose simulation was not finite.
     pub masked: u64,
+    /// While a pool is simulated: data sets that are there, and that the next steps want.
+    pub pool: Option<(u64, u64)>,
     /// Something worth saying once.
     pub message: Option<&'a str>,
 }

@@ -15,8 +15,9 @@ use crate::runtime::state::StepArgs;
 use crate::runtime::tile::Slot;
 use crate::sim::Simulator;
 use crate::train::checkpoint::{Counters, Folder};
-use crate::train::items::{Growth, ItemPlans};
+use crate::train::items::ItemPlans;
 use crate::train::offline::{self, Split};
+use crate::train::pool::Pool;
 use crate::train::run::Summary;
 use crate::train::trainer::{Callback, Trainer};
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub(super) struct Session<'a> {
     pub(super) train: Option<PlanId>,
     /// Steps on data sets of many items.
     pub(super) items: Option<ItemPlans>,
+    /// Simulated data sets whose items they take.
+    pub(super) pool: Option<Pool>,
     pub(super) loss: PlanId,
     pub(super) loss_meta: Slot,
     /// Rows of the fixed table; none online.
@@ -166,12 +169,14 @@ impl<'a> Session<'a> {
         exec.restore(&start)?;
         let validation_rows = validation.len() / width;
         let summaries = network.summary.as_ref().map(|s| (Summaries::new(s, Stage::Condition), validation));
+        let pool = settings.pool.map(|size| Pool::new(size, settings.rounds.unwrap_or(1)));
         let mut s = Self {
             network,
             standardiser,
             exec,
             train,
             items,
+            pool,
             summaries,
             loss,
             loss_meta,
@@ -307,17 +312,9 @@ impl<'a> Session<'a> {
     /// Trains `n` steps from `first` on.
     pub(super) fn advance(&mut self, first: u32, n: usize) -> Result<()> {
         let (batch, args) = (self.batch(), self.step_args());
-        let (seed, pool) = (self.settings().seed, self.settings().pool);
-        let growth = pool.map(|size| Growth {
-            size,
-            rounds: self.settings().rounds.unwrap_or(1),
-            total: self.counters.total,
-        });
+        let seed = self.settings().seed;
+        while !self.fill_pool(u64::from(first))? {}
         if let Some(items) = &mut self.items {
-            if let (Some(growth), Some(simulator)) = (growth, self.model.simulator.as_deref()) {
-                let exec = self.exec.as_mut();
-                return items.draw(exec, &self.network, simulator, growth, &args, batch, seed, first, n);
-            }
             if let (true, Some(simulator)) = (self.streamed, self.model.simulator.as_deref()) {
                 let exec = self.exec.as_mut();
                 return items.stream(exec, &self.network, simulator, &args, batch, seed, first, n);
@@ -356,7 +353,18 @@ impl<'a> Session<'a> {
         let every = self.validation_interval();
         while self.step < self.counters.total {
             let now = self.step;
-            let left = (self.counters.total - now).min(every - now % every) as usize;
+            if !self.fill_pool(now)? {
+                if shown.elapsed().as_secs_f64() > 0.2 {
+                    shown = Instant::now();
+                    if self.report(None).is_break() {
+                        interrupted = true;
+                        break;
+                    }
+                }
+                continue;
+            }
+            let round = self.pool.as_ref().map_or(u64::MAX, |p| p.steps_left(now, self.counters.total));
+            let left = (self.counters.total - now).min(every - now % every).min(round) as usize;
             let n = chunk.min(left).min(if self.streamed { STREAM_STEPS } else { usize::MAX });
             let begun = Instant::now();
             self.advance(now as u32, n)?;

@@ -176,6 +176,7 @@ impl Session<'_> {
         let c = &self.counters;
         let (step, seconds) = (self.step, self.started.elapsed().as_secs_f64());
         let total_seconds = c.seconds + seconds;
+        let pool = self.pool.as_ref().map(|p| p.state(step, c.total)).filter(|(done, wanted)| done < wanted);
         let rate = step as f64 / total_seconds.max(1e-9);
         callback(&Progress {
             step,
@@ -187,6 +188,7 @@ impl Session<'_> {
             eta_seconds: if step > 0 { c.total.saturating_sub(step) as f64 / rate } else { 0.0 },
             skipped: c.skipped,
             masked: c.masked,
+            pool,
             message,
         })
     }
