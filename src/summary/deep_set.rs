@@ -7,6 +7,7 @@ use crate::layers::conv::{ItemDense, ItemShape};
 use crate::layers::pool::{Items, Pool};
 use crate::runtime::params::{ParamTable, pad4};
 use crate::runtime::recorder::Recorder;
+use crate::summary::Net;
 use crate::summary::tape::Tape;
 
 /// A declared network.
@@ -14,8 +15,7 @@ pub struct DeepSet {
     activation: Activation,
     modules: Vec<Module>,
     rows: [ItemDense; 2],
-    /// Columns of what it finds, in storage.
-    pub found: usize,
+    found: usize,
 }
 
 struct Module {
@@ -54,9 +54,13 @@ impl DeepSet {
         ];
         Self { activation, modules: declared, rows, found: 2 * pad4(width) }
     }
+}
 
-    /// Records the network; what it finds as one item.
-    pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+impl Net for DeepSet {
+    fn found(&self) -> usize {
+        self.found
+    }
+    fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let act = self.activation;
         let mut h = *x;
         for m in &self.modules {

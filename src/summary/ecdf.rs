@@ -8,14 +8,14 @@ use crate::layers::conv::ItemDense;
 use crate::layers::pool::{Items, Pool};
 use crate::runtime::params::{ParamTable, pad4};
 use crate::runtime::recorder::Recorder;
+use crate::summary::Net;
 use crate::summary::tape::Tape;
 
 /// A declared network.
 pub struct Ecdf {
     steps: ItemDense,
     mirror: ItemDense,
-    /// Columns of what it finds, in storage.
-    pub found: usize,
+    found: usize,
 }
 
 impl Ecdf {
@@ -28,9 +28,13 @@ impl Ecdf {
             found: pad4(all) + pad4(sides),
         }
     }
+}
 
-    /// Records the network; what it finds as one item.
-    pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+impl Net for Ecdf {
+    fn found(&self) -> usize {
+        self.found
+    }
+    fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let pre = tape.dense(r, &self.steps, x);
         let steps = tape.activate(r, Activation::Tanh, &pre, None);
         let mean = tape.pool(r, Pool::Mean, &steps);

@@ -5,6 +5,7 @@ use crate::layers::conv::{ItemDense, ItemShape};
 use crate::layers::pool::{Items, Pool};
 use crate::runtime::params::{ParamTable, pad4};
 use crate::runtime::recorder::Recorder;
+use crate::summary::Net;
 use crate::summary::tape::Tape;
 
 /// Taps along each side.
@@ -16,8 +17,7 @@ pub struct FieldNet {
     size: [usize; 2],
     /// First, residual, halving.
     stages: Vec<(ItemDense, Option<ItemDense>, ItemDense)>,
-    /// Columns of what it finds, in storage.
-    pub found: usize,
+    found: usize,
 }
 
 impl FieldNet {
@@ -47,9 +47,13 @@ impl FieldNet {
         }
         Self { activation, size, stages: declared, found: pad4(inputs) }
     }
+}
 
-    /// Records the network; what it finds as one item.
-    pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+impl Net for FieldNet {
+    fn found(&self) -> usize {
+        self.found
+    }
+    fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let (act, mut h, mut size) = (self.activation, *x, self.size);
         for (first, inner, halving) in &self.stages {
             let pre = tape.product(r, first, ItemShape::field(size, TAPS, 1), &h, None);

@@ -83,20 +83,23 @@ pub fn size_moments(data: &DataShape) -> [f32; 2] {
     [mean as f32, if sd > 0.0 { (1.0 / sd) as f32 } else { 1.0 }]
 }
 
-#[allow(clippy::large_enum_variant)] // there is one for each source of a model
-enum Net {
-    DeepSet(DeepSet),
-    Ecdf(Ecdf),
-    Series(SeriesNet, bool),
-    Field(FieldNet),
-    Attention(Transformer),
+/// A network that looks at the items of a data set; a [`Head`] makes summaries of what it finds.
+trait Net: Send + Sync {
+    /// Columns of what it finds, in storage.
+    fn found(&self) -> usize;
+    /// Records the network; what it finds as one item.
+    fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items;
+    /// Whether its products are over rows rather than items, so that it wants many rows at a time.
+    fn is_coarse(&self) -> bool {
+        false
+    }
 }
 
 /// A declared summary network.
 pub struct Summary {
     /// Its shape.
     pub shape: SummaryShape,
-    net: Net,
+    net: Box<dyn Net>,
     head: Head,
 }
 
@@ -105,33 +108,25 @@ impl Summary {
     pub fn declare(table: &mut ParamTable, shape: &SummaryShape) -> Self {
         let features = shape.data.features();
         let (width, modules, act) = (shape.width, shape.modules, shape.activation);
-        let net = match shape.kind {
-            Kind::DeepSet => Net::DeepSet(DeepSet::declare(table, "summary", features, width, modules, act)),
-            Kind::Ecdf => Net::Ecdf(Ecdf::declare(table, "summary", features, width)),
+        let name = "summary";
+        let net: Box<dyn Net> = match shape.kind {
+            Kind::DeepSet => Box::new(DeepSet::declare(table, name, features, width, modules, act)),
+            Kind::Ecdf => Box::new(Ecdf::declare(table, name, features, width)),
             Kind::Series(convolutions, walk) => {
                 // Convolutions have the layers that were asked for; a cell after them needs one.
                 let cells = if convolutions > 0 { 1 } else { modules };
-                let net =
-                    SeriesNet::declare(table, "summary", features, width, convolutions, walk, cells, act);
-                Net::Series(net, walk != Walk::Pool)
+                Box::new(SeriesNet::declare(table, name, features, width, convolutions, walk, cells, act))
             }
-            Kind::Attention(look, heads) => Net::Attention(Transformer::declare(
-                table, "summary", features, width, modules, heads, look, act,
-            )),
+            Kind::Attention(look, heads) => {
+                Box::new(Transformer::declare(table, name, features, width, modules, heads, look, act))
+            }
             Kind::Field(residual) => {
                 let size = match shape.data {
                     DataShape::Field { height, width, .. } => [height, width],
                     _ => [1, shape.data.items().1],
                 };
-                Net::Field(FieldNet::declare(table, "summary", size, features, width, modules, residual, act))
+                Box::new(FieldNet::declare(table, name, size, features, width, modules, residual, act))
             }
-        };
-        let found = match &net {
-            Net::DeepSet(net) => net.found,
-            Net::Ecdf(net) => net.found,
-            Net::Series(net, _) => net.found,
-            Net::Field(net) => net.found,
-            Net::Attention(net) => net.found,
         };
         // What is seen of columns one by one must still be brought together.
         let columns = shape.kind == Kind::Ecdf;
@@ -140,22 +135,20 @@ impl Summary {
             Kind::Attention(..) => vec![],
             _ => vec![width],
         };
-        Self { shape: shape.clone(), net, head: Head::declare(table, found, columns, &hidden, shape.outputs) }
+        let head = Head::declare(table, net.found(), columns, &hidden, shape.outputs);
+        Self { shape: shape.clone(), net, head }
     }
 
-    /// Whether its products are over rows rather than items, so that it wants many rows at a time.
+    /// See [`Net::is_coarse`].
     pub fn is_coarse(&self) -> bool {
-        match self.net {
-            Net::Series(_, walks) => walks,
-            Net::DeepSet(_) | Net::Ecdf(_) | Net::Field(_) | Net::Attention(_) => false,
-        }
+        self.net.is_coarse()
     }
 
     /// Records the network on items `x`; the condition `(batch, condition)` goes to the slot `to`. The tape leads back.
     pub fn forward(&self, r: &mut Recorder, x: &Items, to: Slot, training: bool) -> (Tape, Items) {
         let mut tape = Tape::new(if training { self.shape.dropout } else { 0.0 });
         tape.fix(x);
-        let found = self.find(r, &mut tape, x);
+        let found = self.net.forward(r, &mut tape, x);
         let h = self.head.forward(r, &mut tape, self.shape.activation, &found);
         let mut parts = vec![(h, 0, self.shape.outputs)];
         if self.shape.sized() {
@@ -167,15 +160,6 @@ impl Summary {
         (tape, y)
     }
 
-    fn find(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
-        match &self.net {
-            Net::DeepSet(net) => net.forward(r, tape, x),
-            Net::Ecdf(net) => net.forward(r, tape, x),
-            Net::Series(net, _) => net.forward(r, tape, x),
-            Net::Field(net) => net.forward(r, tape, x),
-            Net::Attention(net) => net.forward(r, tape, x),
-        }
-    }
     /// Columns of what the network finds in a data set, before its last layers.
     pub fn found(&self) -> usize {
         self.head.found
@@ -183,7 +167,7 @@ impl Summary {
     /// Records the network up to its last layers; what it finds `(batch, found)` goes to the slot `to`.
     pub fn findings(&self, r: &mut Recorder, x: &Items, to: Slot) {
         let mut tape = Tape::new(0.0);
-        let found = self.find(r, &mut tape, x);
+        let found = self.net.forward(r, &mut tape, x);
         columns::record(r, (found.slot, 0), (to, 0), self.head.found, true);
     }
 }

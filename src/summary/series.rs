@@ -8,6 +8,7 @@ use crate::layers::pool::{Items, Pool};
 use crate::layers::recurrent::{Cell, Recurrent};
 use crate::runtime::params::{ParamTable, pad4};
 use crate::runtime::recorder::Recorder;
+use crate::summary::Net;
 use crate::summary::tape::Tape;
 
 /// Taps of a convolution.
@@ -28,8 +29,7 @@ pub struct SeriesNet {
     convolutions: Vec<ItemDense>,
     /// Layers of each direction: products with the inputs, cell.
     stacks: Vec<Vec<(ItemDense, Recurrent)>>,
-    /// Columns of what it finds, in storage.
-    pub found: usize,
+    found: usize,
 }
 
 impl SeriesNet {
@@ -73,9 +73,17 @@ impl SeriesNet {
         };
         Self { activation, convolutions: layers, stacks, found }
     }
+}
 
-    /// Records the network; what it finds as one item.
-    pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+impl Net for SeriesNet {
+    fn found(&self) -> usize {
+        self.found
+    }
+    /// A walk's products are over rows.
+    fn is_coarse(&self) -> bool {
+        !self.stacks.is_empty()
+    }
+    fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let mut h = *x;
         for (l, layer) in self.convolutions.iter().enumerate() {
             let shape = ItemShape::series(h.n, TAPS, if l == 0 { 1 } else { 2 });

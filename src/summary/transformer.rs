@@ -10,6 +10,7 @@ use crate::layers::norm::Norm;
 use crate::layers::pool::Items;
 use crate::runtime::params::{Init, ParamTable, pad4};
 use crate::runtime::recorder::Recorder;
+use crate::summary::Net;
 use crate::summary::tape::Tape;
 
 /// Induced points.
@@ -81,8 +82,7 @@ pub struct Transformer {
     blocks: Vec<(Option<(u32, Block)>, Block)>,
     seed: u32,
     pool: Block,
-    /// Columns of what it finds, in storage.
-    pub found: usize,
+    found: usize,
 }
 
 impl Transformer {
@@ -117,9 +117,13 @@ impl Transformer {
         let pool = Block::declare(table, &at("pool"), width);
         Self { activation, heads, width, look, embedding, times, blocks, seed, pool, found: width }
     }
+}
 
-    /// Records the network; what it finds as one item.
-    pub fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
+impl Net for Transformer {
+    fn found(&self) -> usize {
+        self.found
+    }
+    fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let with = (self.activation, self.heads);
         let mut h = tape.dense(r, &self.embedding, x);
         if let Some(times) = &self.times {
