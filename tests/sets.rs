@@ -218,6 +218,36 @@ fn a_pool_that_grows_trains_and_is_the_same_every_time() {
     assert!(summary.loss < 0.8, "{}", summary.loss);
 }
 
+/// Steps and whitening come from simulated items, some of whose data sets have a single one.
+#[test]
+fn distribution_functions_learn() {
+    let rest = "[summary]\nkind = 'ecdf'\nwidth = 12\noutputs = 4\n[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\nsteps = 600\nbatch = 32\nlr = 4e-3";
+    let (posterior, summary) = Trainer::new(model(rest, 1, 30)).train().unwrap();
+    // Standardised, the prior has an entropy of 1.42 nats; the data leave about 0.
+    assert!(summary.loss < 0.5, "{}", summary.loss);
+    let mean = |mu: f32| {
+        let draws = posterior.sample(&data_set(mu, 30, 30, 3), 400, 1).unwrap();
+        draws.iter().sum::<f32>() / 400.0
+    };
+    assert!(mean(1.5) - mean(-1.5) > 2.5, "{} {}", mean(1.5), mean(-1.5));
+    let wide = "[simulator]\ndataset = 'x.npz'\n[data]\nkind = 'set'\nfeatures = 40\nsize = [1, 9]\n[[parameter]]\nname = 'a'\nprior = 'normal(0, 1)'\n[summary]\nkind = 'ecdf'";
+    let text = Model::from_toml(wide).map(drop).unwrap_err().to_string();
+    assert!(text.contains("summary.width") && text.contains("2048"), "{text}");
+}
+
+/// A table has no pool: its rows are read one by one, whatever the model file says of pools.
+#[test]
+fn a_table_takes_the_place_of_a_pool() {
+    let rest = "[summary]\nwidth = 8\nmodules = 1\noutputs = 4\n[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\nsteps = 60\nbatch = 16";
+    let pooled = rest.replace("[train]", "[train]\npool = 50");
+    let train = |rest: &str| {
+        let m = model(rest, 2, 30);
+        let pairs = m.simulate(3, 0, 400).unwrap();
+        Trainer::new(m).data(pairs).train().unwrap().1.validation
+    };
+    assert_eq!(train(&pooled), train(rest));
+}
+
 /// Parts of a pool draw from the generators of their rows, and a person who waits for one sees it grow and may break it off.
 #[test]
 fn a_pool_is_filled_in_parts() {

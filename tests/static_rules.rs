@@ -156,6 +156,7 @@ fn the_plans_of_every_summary_network_are_valid() {
         let summary = network.summary.as_ref().unwrap();
         check(&network.items_plan(summary, Rows::Indexed, 12));
         check(&network.summary_plan(summary, 12, Stage::Condition).plan);
+        check(&network.summary_plan(summary, 12, Stage::Findings).plan);
     }
 }
 

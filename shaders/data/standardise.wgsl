@@ -20,7 +20,8 @@ fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 
         return log_(clamp(x, 0.0, 3e38) + 1e-3);
     }
     if (kind == 5u) {
-        return math_copysign(1.0 / max(abs(x), 1e-30), x);
+        let infinite = bitcast<f32>(0x7f800000u | (bitcast<u32>(x) & 0x80000000u));
+        return select(1.0 / x, infinite, abs(x) < 1e-30);
     }
     return x;
 }

@@ -51,7 +51,8 @@ impl Display {
                 if let Some(message) = p.message {
                     line(message);
                 }
-                let due = self.shown.is_none_or(|(at, _)| at.elapsed() >= EVERY) || p.step == p.steps;
+                let due = self.shown.is_none_or(|(at, _)| at.elapsed() >= EVERY)
+                    || (p.step == p.steps && p.steps > 0);
                 let new = p.pool.is_some() || p.step > 0 && self.shown.is_none_or(|(_, step)| step != p.step);
                 if due && new {
                     self.shown = Some((Instant::now(), p.step));

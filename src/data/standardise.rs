@@ -22,7 +22,7 @@ pub enum DataTransform {
     Asinh,
     /// `ln(x + 0.001)`; x below 0 counts as 0
     LogMilli,
-    /// `1 / x`; x nearer to 0 than 1e-30 counts as 1e-30 of its sign
+    /// `1 / x`; x nearer to 0 than 1e-30 gives infinity, so that its data set is refused or masked
     Reciprocal,
 }
 
@@ -49,7 +49,8 @@ impl DataTransform {
                     log_(x.clamp(0.0, 3e38) + 1e-3)
                 }
             }
-            Self::Reciprocal => 1.0 / x.abs().max(1e-30).copysign(x),
+            Self::Reciprocal if x.abs() < 1e-30 => f32::INFINITY.copysign(x),
+            Self::Reciprocal => 1.0 / x,
             Self::Log1p => log1p_(x.abs().min(3e38)).copysign(x),
             Self::Asinh => {
                 let y = (x - center) * inv_scale;
@@ -212,6 +213,7 @@ mod tests {
         }
         assert!(DataTransform::Log.apply(0.0, 0.0, 1.0).is_finite());
         assert!(DataTransform::Log.apply(f32::NAN, 0.0, 1.0).is_nan());
-        assert!(DataTransform::Reciprocal.apply(-0.0, 0.0, 1.0) < -1e29);
+        assert_eq!(DataTransform::Reciprocal.apply(-0.0, 0.0, 1.0), f32::NEG_INFINITY);
+        assert!(DataTransform::Reciprocal.apply(f32::NAN, 0.0, 1.0).is_nan());
     }
 }

@@ -116,8 +116,8 @@ impl Network {
 
 /// Values of a column that its quantiles are taken from.
 const QUANTILE_VALUES: usize = 1 << 18;
-/// Steps of a distribution function are at least so far apart, in standard deviations: values may repeat.
-const NEAREST: f32 = 0.02;
+/// Steps of a distribution function are at least so wide, in standard deviations: values may repeat.
+const NARROWEST: f32 = 0.02;
 
 fn named<'a>(table: &'a ParamTable, name: &str) -> &'a Param {
     table.entries.iter().find(|p| p.name == name).expect("declared by the summary network")
@@ -139,7 +139,7 @@ fn spread(table: &ParamTable, params: &mut [f32], items: &[f32], f: usize) {
         let at = |i: usize| values[((i as f64 + 0.5) / k as f64 * values.len() as f64) as usize];
         for i in 0..k {
             let (before, after) = (i.saturating_sub(1), (i + 1).min(k - 1));
-            let gap = ((at(after) - at(before)) / (after - before).max(1) as f32).max(NEAREST);
+            let gap = ((at(after) - at(before)) / (after - before).max(1) as f32).max(NARROWEST);
             weight[j * all + j * k + i] = 0.5 / gap;
             bias[j * k + i] = -0.5 / gap * at(i);
         }
@@ -160,15 +160,18 @@ const RIDGE: f64 = 1e-4;
 const RIDGE_OF_FEW: f64 = 1e-2;
 
 /// Sets `W` and `b` so that `f W + b` has mean 0 and covariance 1 over the rows of `found` (n, k): with standard deviations D and
-/// `R + ridge k I = L L'` for the correlations R, `W = D^-1 L^-T`. Columns that do not vary have no part in it.
+/// `R + ridge m I = L L'` for the correlations R of the m columns that vary, `W = D^-1 L^-T`; so covariance 1 but for the ridge.
 fn whiten(table: &ParamTable, params: &mut [f32], found: &[f32], k: usize) {
     let n = found.len() / k;
     let column = |j: usize| found.iter().skip(j).step_by(k).map(|&v| f64::from(v));
     let mean: Vec<f64> = (0..k).map(|j| column(j).sum::<f64>() / n as f64).collect();
     let sd: Vec<f64> =
         (0..k).map(|j| (column(j).map(|v| (v - mean[j]).powi(2)).sum::<f64>() / n as f64).sqrt()).collect();
-    let varies: Vec<usize> = (0..k).filter(|&j| sd[j] > 1e-6 * (1.0 + mean[j].abs())).collect();
+    let varies: Vec<usize> = (0..k).filter(|&j| sd[j] > 1e-5 * (1.0 + mean[j].abs())).collect();
     let m = varies.len();
+    if m == 0 {
+        return; // one data set, or all alike
+    }
     let mut scatter = vec![0.0; m * m];
     let mut z = vec![0.0; m];
     for row in found.chunks_exact(k) {
@@ -239,13 +242,24 @@ mod tests {
             assert!((-bias[k] / slope - (k as f32 + 0.5) / 10.0).abs() < 1e-3, "{k}");
             assert!((slope - 5.0).abs() < 0.01 && other == 0.0, "{slope} {other}");
             let (slope, other) = (weight[20 + 10 + k], weight[10 + k]);
-            assert!((-bias[10 + k] / slope - 5.0).abs() < 1e-5 && slope == 0.5 / NEAREST && other == 0.0);
+            assert!((-bias[10 + k] / slope - 5.0).abs() < 1e-5 && slope == 0.5 / NARROWEST && other == 0.0);
         }
         assert_eq!(
             values(&table, &params, "summary.mirror.weight"),
             [1.0, 0.0, -1.0, 0.0, 0.0, 1.0, 0.0, -1.0]
         );
-        spread(&table, &mut params, &[], 2); // data sets without items leave all as it is
+        let before = params.clone();
+        spread(&table, &mut params, &[], 2);
+        assert_eq!(params, before, "data sets without items say nothing");
+    }
+
+    #[test]
+    fn data_sets_that_are_alike_say_nothing() {
+        let (table, mut params, k) = table(1, 8);
+        for sets in [1, 3] {
+            whiten(&table, &mut params, &vec![2.0; sets * k], k);
+            assert!(params.iter().all(|&p| p == 0.0));
+        }
     }
 
     /// Columns 0 and 1 are almost the same, of which the ridge leaves a part; column 2 never varies.

@@ -22,6 +22,7 @@ pub fn simulate(
     size: Option<usize>,
 ) -> (Vec<f32>, Vec<f32>) {
     let (d, f, (least, most)) = (prior.dim(), shape.features(), shape.items());
+    debug_assert!(rows.start.is_multiple_of(SAME_SIZE));
     let (n, blocks) = (rows.len(), rows.start / SAME_SIZE);
     let (mut theta, mut x) = (vec![0.0; n * d], vec![f32::NAN; n * most * f]);
     for (i, theta) in theta.chunks_exact_mut(d).enumerate() {

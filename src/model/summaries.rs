@@ -35,7 +35,7 @@ impl Summaries {
         Self { stage, plans: vec![None; buckets.len()], buckets }
     }
 
-    /// The stage's result for data sets in rows `n | items`: `(rows, C)`, with the averaged weights.
+    /// The stage's result for data sets in rows `n | items`: `(rows, columns)`, with the averaged weights.
     pub fn of(&mut self, exec: &mut dyn Executor, network: &Network, table: &[f32]) -> Result<Vec<f32>> {
         let Some(summary) = &network.summary else { return Ok(vec![]) };
         let data = &summary.shape.data;
@@ -89,8 +89,8 @@ impl Summaries {
         let (data, d, c) = (&summary.shape.data, network.dims().0, self.columns(network, summary));
         let width = row_width(d, data.features(), data.items().1);
         let items: Vec<f32> = table.chunks_exact(width).flat_map(|row| row[d..].iter().copied()).collect();
-        let conditions = self.of(exec, network, &items)?;
-        let pairs = table.chunks_exact(width).zip(conditions.chunks_exact(c));
+        let results = self.of(exec, network, &items)?;
+        let pairs = table.chunks_exact(width).zip(results.chunks_exact(c));
         Ok(pairs.flat_map(|(row, h)| row[..d].iter().chain(h).copied()).collect())
     }
 }

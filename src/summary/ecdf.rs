@@ -1,7 +1,7 @@
 //! Smoothed empirical distribution functions: for exchangeable items whose columns tell most one by one, such as times and choices.
 //!
 //! With K steps a column, `F_k = mean_i tanh(a_k x_i + b_k)`; steps begin at the quantiles of simulated items, as steep as their
-//! neighbours are near ([`crate::model::first_weights`]), and are weights like others, so that training may turn them to
+//! neighbours are near (`model/first_weights.rs`), and are weights like others, so that training may turn them to
 //! combinations of columns. The largest and smallest of each column stand beside them.
 use crate::layers::activation::Activation;
 use crate::layers::conv::ItemDense;

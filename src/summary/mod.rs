@@ -83,7 +83,7 @@ pub fn size_moments(data: &DataShape) -> [f32; 2] {
     [mean as f32, if sd > 0.0 { (1.0 / sd) as f32 } else { 1.0 }]
 }
 
-/// A network that looks at the items of a data set; a [`Head`] makes summaries of what it finds.
+/// A network that looks at the items of a data set; the [`Head`] makes summaries of what it finds.
 trait Net: Send + Sync {
     /// Columns of what it finds, in storage.
     fn found(&self) -> usize;
@@ -129,17 +129,17 @@ impl Summary {
             }
         };
         // What is seen of columns one by one must still be brought together.
-        let columns = shape.kind == Kind::Ecdf;
+        let whiten = shape.kind == Kind::Ecdf;
         let hidden = match shape.kind {
             Kind::Ecdf => vec![4 * width; modules],
             Kind::Attention(..) => vec![],
             _ => vec![width],
         };
-        let head = Head::declare(table, net.found(), columns, &hidden, shape.outputs);
+        let head = Head::declare(table, net.found(), whiten, &hidden, shape.outputs);
         Self { shape: shape.clone(), net, head }
     }
 
-    /// See [`Net::is_coarse`].
+    /// Whether its products are over rows rather than items, so that it wants many rows at a time.
     pub fn is_coarse(&self) -> bool {
         self.net.is_coarse()
     }

@@ -82,7 +82,6 @@ pub struct Transformer {
     blocks: Vec<(Option<(u32, Block)>, Block)>,
     seed: u32,
     pool: Block,
-    found: usize,
 }
 
 impl Transformer {
@@ -115,13 +114,13 @@ impl Transformer {
         }
         let seed = table.vector(at("seed"), width, points);
         let pool = Block::declare(table, &at("pool"), width);
-        Self { activation, heads, width, look, embedding, times, blocks, seed, pool, found: width }
+        Self { activation, heads, width, look, embedding, times, blocks, seed, pool }
     }
 }
 
 impl Net for Transformer {
     fn found(&self) -> usize {
-        self.found
+        self.width
     }
     fn forward(&self, r: &mut Recorder, tape: &mut Tape, x: &Items) -> Items {
         let with = (self.activation, self.heads);

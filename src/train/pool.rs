@@ -10,8 +10,8 @@ use crate::train::session::Session;
 
 /// Step number of the simulations of the first round of a pool; later rounds count down. Training never reaches it.
 const POOL_STEP: u32 = u32::MAX - 16;
-/// Data sets that are simulated at a time.
-const PART: usize = 256;
+/// Data sets that are simulated at a time, for each thread.
+const PART: usize = 128;
 
 /// See the module's doc.
 pub(super) struct Pool {
@@ -65,7 +65,7 @@ impl Pool {
         if self.begun == 0 {
             self.rows.reserve_exact(count * width);
         }
-        let part = self.begun..count.min(self.begun + PART);
+        let part = self.begun..count.min(self.begun + PART * rayon::current_num_threads());
         self.begun = part.end;
         let step = POOL_STEP - self.complete as u32;
         let (theta, x) = simulate(&host.prior, simulator, shape, seed, step, part, Some(most));
@@ -93,6 +93,9 @@ impl Session<'_> {
         pool.fill_part(&self.network, self.model.simulator()?.as_ref(), &self.model.shape()?, seed)?;
         if pool.state(step, total).0 >= wanted {
             items.set_pool(self.exec.as_mut(), self.network.dims().0, &pool.rows)?;
+            if pool.complete == pool.rounds {
+                pool.rows = vec![]; // the plans have them
+            }
         }
         Ok(false)
     }

@@ -67,6 +67,9 @@ pub(super) struct Session<'a> {
     pub(super) best: Option<Vec<f32>>,
     /// Steps done.
     pub(super) step: u64,
+    /// The step at which this session began, and seconds since in which no steps were made.
+    pub(super) first_step: u64,
+    pub(super) filling: f64,
     /// The last snapshot taken: what is validated and saved, and what a roll-back returns to.
     pub(super) good: Snapshot,
     pub(super) started: Instant,
@@ -134,7 +137,8 @@ impl<'a> Session<'a> {
         // A simulator that only the host knows streams its pairs to the device as a table.
         let text = |s: &Arc<dyn Simulator>| if shape.is_vector() { s.wgsl() } else { s.wgsl_items() };
         let on_device = t.device.is_cpu() || model.simulator.as_ref().and_then(text).is_some();
-        let source = match (settings.pool, offline || !on_device) {
+        let pool = settings.pool.filter(|_| !offline);
+        let source = match (pool, offline || !on_device) {
             (Some(_), _) => Rows::Pool,
             (None, true) => Rows::Indexed,
             (None, false) => Rows::Online,
@@ -169,7 +173,7 @@ impl<'a> Session<'a> {
         exec.restore(&start)?;
         let validation_rows = validation.len() / width;
         let summaries = network.summary.as_ref().map(|s| (Summaries::new(s, Stage::Condition), validation));
-        let pool = settings.pool.map(|size| Pool::new(size, settings.rounds.unwrap_or(1)));
+        let pool = pool.map(|size| Pool::new(size, settings.rounds.unwrap_or(1)));
         let mut s = Self {
             network,
             standardiser,
@@ -186,6 +190,8 @@ impl<'a> Session<'a> {
             counters: Counters { lr_factor: 1.0, ..Counters::default() },
             best: None,
             step: 0,
+            first_step: 0,
+            filling: 0.0,
             good: start,
             started: Instant::now(),
             bad_in_a_row: 0,
@@ -248,7 +254,12 @@ impl<'a> Session<'a> {
         self.counters.tilings = self.tilings();
         self.counters.total = match (self.settings().steps, self.settings().minutes, self.epoch_steps()) {
             (Some(steps), ..) => steps,
-            (None, Some(minutes), _) => self.steps_in(minutes * 60.0)?,
+            (None, Some(minutes), _) => {
+                while !self.fill_pool(0)? {
+                    let _ = self.report(None); // nothing is there yet that could be broken off
+                }
+                self.steps_in((minutes * 60.0 - self.started.elapsed().as_secs_f64()).max(1.0))?
+            }
             (None, None, Some(per)) => self.settings().epochs.unwrap_or(300) * per as u64,
             (None, None, None) => 20_000,
         };
@@ -348,12 +359,15 @@ impl<'a> Session<'a> {
     pub(super) fn run(mut self) -> Result<(Posterior, Summary)> {
         let mut stopped_early = false;
         let mut interrupted = false;
+        (self.first_step, self.filling) = (self.step, self.started.elapsed().as_secs_f64());
         let (mut chunk, mut saved, mut shown) = (4usize, Instant::now(), Instant::now());
         let _ = self.report(self.resumed.then_some("resumed"));
         let every = self.validation_interval();
         while self.step < self.counters.total {
             let now = self.step;
+            let begun = Instant::now();
             if !self.fill_pool(now)? {
+                self.filling += begun.elapsed().as_secs_f64();
                 if shown.elapsed().as_secs_f64() > 0.2 {
                     shown = Instant::now();
                     if self.report(None).is_break() {
@@ -366,7 +380,6 @@ impl<'a> Session<'a> {
             let round = self.pool.as_ref().map_or(u64::MAX, |p| p.steps_left(now, self.counters.total));
             let left = (self.counters.total - now).min(every - now % every).min(round) as usize;
             let n = chunk.min(left).min(if self.streamed { STREAM_STEPS } else { usize::MAX });
-            let begun = Instant::now();
             self.advance(now as u32, n)?;
             let bad = self.take_logs(n)?;
             // aim at a tenth of a second between looks

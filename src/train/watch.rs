@@ -176,8 +176,14 @@ impl Session<'_> {
         let c = &self.counters;
         let (step, seconds) = (self.step, self.started.elapsed().as_secs_f64());
         let total_seconds = c.seconds + seconds;
-        let pool = self.pool.as_ref().map(|p| p.state(step, c.total)).filter(|(done, wanted)| done < wanted);
-        let rate = step as f64 / total_seconds.max(1e-9);
+        let pool = self
+            .pool
+            .as_ref()
+            .map(|p| p.state(step, c.total))
+            .filter(|(done, wanted)| done < wanted && step < c.total);
+        // Of this session's steps alone: what came before them, such as a pool, says nothing of their speed.
+        let made = step.saturating_sub(self.first_step) as f64;
+        let rate = made / (seconds - self.filling).max(1e-9);
         callback(&Progress {
             step,
             steps: c.total,
@@ -185,7 +191,7 @@ impl Session<'_> {
             validation: c.validation,
             steps_per_second: rate,
             seconds: total_seconds,
-            eta_seconds: if step > 0 { c.total.saturating_sub(step) as f64 / rate } else { 0.0 },
+            eta_seconds: if made > 0.0 { c.total.saturating_sub(step) as f64 / rate } else { 0.0 },
             skipped: c.skipped,
             masked: c.masked,
             pool,

@@ -46,10 +46,12 @@ impl Weights {
         if self.0.contains_key("summary.whiten.weight") {
             h = self.dense("summary.whiten", raw);
         }
-        for layer in ["summary.hidden", "summary.hidden.1"] {
-            if self.0.contains_key(&format!("{layer}.weight")) {
-                h = self.hidden(layer, &h);
+        for i in 0.. {
+            let layer = if i == 0 { "summary.hidden".into() } else { format!("summary.hidden.{i}") };
+            if !self.0.contains_key(&format!("{layer}.weight")) {
+                break;
             }
+            h = self.hidden(&layer, &h);
         }
         self.dense("summary.output", &h)
     }

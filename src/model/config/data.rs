@@ -7,6 +7,9 @@ use crate::sim::DataShape;
 /// Most items of a data set.
 pub(super) const MAX_ITEMS: u64 = 1 << 20;
 
+/// Most steps of `ecdf`, whose whitening is a matrix of so many rows and columns.
+const MAX_STEPS: usize = 2048;
+
 /// Fills `[summary]` and refuses what does not fit the data. `dim`: number of parameters.
 pub(super) fn resolve(config: &mut Config, dim: usize) -> Result<(), Fault> {
     declared(config)?;
@@ -26,6 +29,12 @@ pub(super) fn resolve(config: &mut Config, dim: usize) -> Result<(), Fault> {
         let problem = format!("expected a network for {what}, such as `{}`, found `{kind}`", choice(&shape));
         let hint = "Leave `kind` out, or change `kind` under `[data]`";
         return Err(Fault::new(&["summary", "kind"], problem, hint));
+    }
+    let steps = shape.features() * config.summary.width.unwrap_or(64);
+    if kind == SummaryKind::Ecdf && steps > MAX_STEPS {
+        let problem =
+            format!("expected `width` times the columns of an item to be at most {MAX_STEPS}, found {steps}");
+        return Err(Fault::new(&["summary", "width"], problem, "Lower it, or take `deep-set`"));
     }
     if kind != SummaryKind::Identity {
         let s = &mut config.summary;
