@@ -14,6 +14,8 @@ use couplet::{Model, Posterior, Trainer};
 use normal_mean::{NormalMean, text};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 fn model(rest: &str, min: usize, max: usize) -> Model {
     let model = Model::from_toml(&text(rest)).unwrap();
@@ -70,18 +72,22 @@ fn replicates_of_sets_look_like_them_if_the_posterior_is_right() {
     // 7 statistics of the one feature
     assert_eq!((right.shown[0].x.len(), right.shown[0].replicates.len()), (7, 20 * 7));
     // Data that scatter more than those of the training: the posterior is too narrow for them.
-    let wide =
-        posterior.model().clone().with_simulator(Arc::new(Wide(NormalMean { min: 1, max: 60 }))).unwrap();
+    let six_times = Then(NormalMean { min: 1, max: 60 }, |n, theta, x| {
+        for (x, t) in x.chunks_exact_mut(n).zip(theta) {
+            x.iter_mut().for_each(|v| *v = t + 6.0 * (*v - t));
+        }
+    });
+    let wide = posterior.model().clone().with_simulator(Arc::new(six_times)).unwrap();
     let wrong = examine(&posterior, &wide, size).unwrap();
     assert!(!wrong.report.predictive.as_ref().unwrap().inside());
 }
 
-/// Deviations six times as large.
-struct Wide(NormalMean);
+/// The normal mean with an afterthought on (items, theta, x) of each block of data sets.
+struct Then(NormalMean, fn(usize, &[f32], &mut [f32]));
 
-impl Simulator for Wide {
+impl Simulator for Then {
     fn name(&self) -> &str {
-        "wide"
+        "then"
     }
     fn dims(&self) -> (usize, usize) {
         self.0.dims()
@@ -94,9 +100,7 @@ impl Simulator for Wide {
     }
     fn simulate_items(&self, seed: u64, step: u32, row0: u32, n: usize, theta: &[f32], x: &mut [f32]) {
         self.0.simulate_items(seed, step, row0, n, theta, x);
-        x.chunks_exact_mut(n)
-            .zip(theta)
-            .for_each(|(x, t)| x.iter_mut().for_each(|v| *v = t + 6.0 * (*v - t)));
+        self.1(n, theta, x);
     }
     fn wgsl(&self) -> Option<String> {
         None
@@ -251,30 +255,8 @@ fn a_table_takes_the_place_of_a_pool() {
 /// Parts of a pool draw from the generators of their rows, and a person who waits for one sees it grow and may break it off.
 #[test]
 fn a_pool_is_filled_in_parts() {
-    struct Slow(NormalMean);
-    impl Simulator for Slow {
-        fn name(&self) -> &str {
-            "slow"
-        }
-        fn dims(&self) -> (usize, usize) {
-            self.0.dims()
-        }
-        fn shape(&self) -> DataShape {
-            self.0.shape()
-        }
-        fn simulate(&self, seed: u64, step: u32, row0: u32, theta: &[f32], x: &mut [f32]) {
-            self.simulate_items(seed, step, row0, 30, theta, x);
-        }
-        fn simulate_items(&self, seed: u64, step: u32, row0: u32, n: usize, theta: &[f32], x: &mut [f32]) {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-            self.0.simulate_items(seed, step, row0, n, theta, x);
-        }
-        fn wgsl(&self) -> Option<String> {
-            None
-        }
-    }
     let rest = "[summary]\nwidth = 4\noutputs = 4\n[flow]\nblocks = 1\n[train]\npool = 100000\nsteps = 10";
-    let slow = Arc::new(Slow(NormalMean { min: 2, max: 30 }));
+    let slow = Arc::new(Then(NormalMean { min: 2, max: 30 }, |_, _, _| sleep(Duration::from_millis(2))));
     let m = Model::from_toml(&text(rest)).unwrap().with_simulator(slow).unwrap();
     let mut seen = vec![];
     let trainer = Trainer::new(m).on_progress(|p| {

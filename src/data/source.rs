@@ -8,7 +8,7 @@
 //! The first three write the row metadata: weight 1/batch, or 0 for a row past the end or with a non-finite
 //! simulation, whose inputs are replaced by zeros (0 x NaN is NaN, so a weight alone would not do).
 use crate::args;
-use crate::data::standardise::{CLAMP, Standardiser};
+use crate::data::standardise::{CLAMP, DataTransform, Standardiser};
 use crate::math::is_finite_bits;
 use crate::rng::{Rng, streams};
 use crate::runtime::args::Args;
@@ -49,7 +49,19 @@ macro_rules! def {
     };
 }
 /// Draws, simulates, standardises. Streams PRIOR and SIMULATOR, step = training step, row = row of the batch.
-pub static ONLINE: KernelDef = def!("online", online_cpu, |_| 0, &[|r| online_sample(r)]);
+pub static ONLINE: KernelDef = def!(
+    "online",
+    online_cpu,
+    |_| 0,
+    &[
+        |r| online_sample(r, DataTransform::None),
+        |r| online_sample(r, DataTransform::Log),
+        |r| online_sample(r, DataTransform::Log1p),
+        |r| online_sample(r, DataTransform::Asinh),
+        |r| online_sample(r, DataTransform::LogMilli),
+        |r| online_sample(r, DataTransform::Reciprocal),
+    ]
+);
 /// Copies a row of the table.
 pub static GATHER: KernelDef =
     def!("gather", gather_cpu, |_| 0, &[|r| gather_sample(r, false), |r| gather_sample(r, true)]);
@@ -68,17 +80,17 @@ pub struct Host {
     pub standardiser: Standardiser,
 }
 
-fn toy() -> Arc<Host> {
+fn toy(transform: DataTransform) -> Arc<Host> {
     let task = crate::sim::task("two-moons").expect("a built-in task");
     let prior = (task.prior)();
     let simulator = (task.simulator)();
     let (u0, x) = pairs(&prior, simulator.as_ref(), 7, 0, 64);
-    let standardiser = Standardiser::fit(crate::data::standardise::DataTransform::Asinh, &u0.1, &x, 2, 2);
+    let standardiser = Standardiser::fit(transform, &u0.1, &x, 2, 2);
     Arc::new(Host { prior, simulator: Some(simulator), standardiser })
 }
-fn online_sample(r: &mut Recorder) {
+fn online_sample(r: &mut Recorder, transform: DataTransform) {
     let (u, x, m) = (r.slot(2), r.slot(2), r.slot(4));
-    online(r, &toy(), u, x, m);
+    online(r, &toy(transform), u, x, m);
 }
 fn gather_sample(r: &mut Recorder, indexed: bool) {
     let (u, x, m) = (r.slot(3), r.slot(5), r.slot(4));
@@ -90,7 +102,7 @@ fn condition_sample(r: &mut Recorder) {
 }
 fn finish_sample(r: &mut Recorder) {
     let u = r.slot(2);
-    finish(r, &toy(), u);
+    finish(r, &toy(DataTransform::None), u);
 }
 
 /// Rows that [`pairs`] simulates at a time: enough for simulators that compute many rows side by side.

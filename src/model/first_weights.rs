@@ -42,7 +42,10 @@ impl Network {
             if self.flow.shape.actnorm {
                 let rows = match &self.summary {
                     None => pairs.to_vec(),
-                    Some(summary) => self.at_stage(&snapshot, summary, Stage::Condition, pairs)?,
+                    Some(summary) => {
+                        let mut exec = self.executor(&snapshot)?;
+                        Summaries::new(summary, Stage::Condition).rows(&mut exec, self, pairs)?
+                    }
                 };
                 self.init_actnorm(&mut snapshot, &rows)?;
             }
@@ -51,38 +54,33 @@ impl Network {
         Ok(snapshot)
     }
 
+    /// An executor with the snapshot's weights, in both places: which of them is asked for plays no part here.
+    fn executor(&self, snapshot: &Snapshot) -> Result<CpuExec> {
+        let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
+        exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
+        Ok(exec)
+    }
+
     fn init_ecdf(&self, snapshot: &mut Snapshot, summary: &Summary, pairs: &[f32]) -> Result<()> {
-        let (d, k) = (self.dims().0, summary.found());
-        let (f, most) = (summary.shape.data.features(), summary.shape.data.items().1);
-        let sets = pairs.chunks_exact(row_width(d, f, most));
-        let items: Vec<f32> = sets.flat_map(|row| &row[d + 1..][..row[d] as usize * f]).copied().collect();
+        let ((d, _), f, most) = (self.dims(), summary.shape.data.features(), summary.shape.data.items().1);
+        let sets = || pairs.chunks_exact(row_width(d, f, most)).map(|row| &row[d..]);
+        let items: Vec<f32> = sets().flat_map(|row| &row[1..][..row[0] as usize * f]).copied().collect();
         spread(&self.table, &mut snapshot.params, &items, f);
-        let rows = self.at_stage(snapshot, summary, Stage::Findings, pairs)?;
-        let found: Vec<f32> = rows.chunks_exact(d + k).flat_map(|row| &row[d..]).copied().collect();
-        whiten(&self.table, &mut snapshot.params, &found, k);
+        let table: Vec<f32> = sets().flatten().copied().collect();
+        let mut exec = self.executor(snapshot)?;
+        let found = Summaries::new(summary, Stage::Findings).of(&mut exec, self, &table)?;
+        whiten(&self.table, &mut snapshot.params, &found, summary.found());
         Ok(())
     }
 
-    /// Rows `u | result` of the table rows `u | n | items`, with the snapshot's weights.
-    fn at_stage(
-        &self,
-        snapshot: &Snapshot,
-        summary: &Summary,
-        stage: Stage,
-        pairs: &[f32],
-    ) -> Result<Vec<f32>> {
-        let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
-        exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
-        Summaries::new(summary, stage).rows(&mut exec, self, pairs)
-    }
-
     fn init_actnorm(&self, snapshot: &mut Snapshot, pairs: &[f32]) -> Result<()> {
-        let rows = pairs.len() / (self.dims().0 + self.dims().1);
+        let (d, c) = self.dims();
+        let rows = pairs.len() / (d + c);
         let plan = self.loss_plan();
         let at: Vec<usize> =
             (0..plan.calls.len()).filter(|&i| plan.calls[i].def.name == actnorm::FORWARD.name).collect();
         let inputs: Vec<actnorm::ActnormArgs> = at.iter().map(|&i| plan.calls[i].args()).collect();
-        let (wa, wb) = actnorm::widths(self.dims().0);
+        let (wa, wb) = actnorm::widths(d);
         let mut exec = CpuExec::new(self.table.clone(), &optim::STEP);
         let id = exec.prepare(plan, rows)?;
         exec.set_table(id, pairs)?;
@@ -94,10 +92,7 @@ impl Network {
             exec.restore(&Snapshot { average: snapshot.params.clone(), ..snapshot.clone() })?;
             exec.run_calls(id, &run, done..call);
             done = call;
-            let halves = [
-                (a.u_a, wa, 0, self.dims().0 / 2),
-                (a.u_b, wb, self.dims().0 / 2, self.dims().0 - self.dims().0 / 2),
-            ];
+            let halves = [(a.u_a, wa, 0, d / 2), (a.u_b, wb, d / 2, d - d / 2)];
             for (at, width, first, count) in halves {
                 let values = exec.read(id, Slot { at, width: width as u32 }, rows, count)?;
                 for j in 0..count {

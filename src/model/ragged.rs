@@ -11,7 +11,8 @@ use std::ops::Range;
 /// Data sets that are simulated at a time, all of the same size.
 const SAME_SIZE: usize = 16;
 
-/// The pairs (theta, x) of `rows`, which begin at a multiple of 16: a pure function of (seed, step, row). Sizes are uniform on the shape's range, or all `size`.
+/// The pairs (theta, x) of `rows`, which begin at a multiple of 16: a pure function of (seed, step, row). Sizes are uniform
+/// on the shape's range, or all `size`.
 pub fn simulate(
     prior: &Prior,
     simulator: &dyn Simulator,

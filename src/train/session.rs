@@ -368,12 +368,9 @@ impl<'a> Session<'a> {
             let begun = Instant::now();
             if !self.fill_pool(now)? {
                 self.filling += begun.elapsed().as_secs_f64();
-                if shown.elapsed().as_secs_f64() > 0.2 {
-                    shown = Instant::now();
-                    if self.report(None).is_break() {
-                        interrupted = true;
-                        break;
-                    }
+                if self.look(&mut shown).is_break() {
+                    interrupted = true;
+                    break;
                 }
                 continue;
             }
@@ -410,12 +407,9 @@ impl<'a> Session<'a> {
                 self.save()?;
                 saved = Instant::now();
             }
-            if shown.elapsed().as_secs_f64() > 0.2 {
-                shown = Instant::now();
-                if self.report(None).is_break() {
-                    interrupted = true;
-                    break;
-                }
+            if self.look(&mut shown).is_break() {
+                interrupted = true;
+                break;
             }
         }
         if self.bad_in_a_row == 0 {

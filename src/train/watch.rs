@@ -7,6 +7,7 @@ use crate::train::checkpoint::Counters;
 use crate::train::run::{Metric, Progress, Summary};
 use crate::train::session::{CHUNK_ROWS, Session, check_bad};
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 /// Drops of the learning rate on a validation loss that stands still, and the factor of each.
 const DROPS: u32 = 2;
@@ -169,6 +170,15 @@ impl Session<'_> {
             device: self.device.name(),
             tilings,
         }
+    }
+
+    /// A report, unless the last one was `shown` a moment ago.
+    pub(super) fn look(&mut self, shown: &mut Instant) -> ControlFlow<()> {
+        if shown.elapsed().as_secs_f64() <= 0.2 {
+            return ControlFlow::Continue(());
+        }
+        *shown = Instant::now();
+        self.report(None)
     }
 
     pub(super) fn report(&mut self, message: Option<&str>) -> ControlFlow<()> {
