@@ -239,6 +239,21 @@ fn distribution_functions_learn() {
     assert!(text.contains("summary.width") && text.contains("2048"), "{text}");
 }
 
+#[test]
+fn zero_has_no_reciprocal() {
+    let file = text("[summary]\nwidth = 4\noutputs = 4\n[flow]\nblocks = 1\n[train]\nsteps = 4");
+    let file = file.replace("kind = 'set'", "kind = 'set'\ntransform = 'reciprocal'");
+    let m = Model::from_toml(&file).unwrap().with_simulator(Arc::new(NormalMean { min: 2, max: 9 })).unwrap();
+    let (posterior, _) = Trainer::new(m).train().unwrap();
+    let mut x = data_set(1.0, 7, 9, 3);
+    posterior.sample(&x, 5, 1).unwrap();
+    for (value, what) in [(0.0, "`reciprocal`: not 0"), (f32::INFINITY, "a finite number")] {
+        x[4] = value;
+        let e = posterior.sample(&x, 5, 1).unwrap_err().to_string();
+        assert!(e.contains("data set 0, value 4") && e.contains(what), "{e}");
+    }
+}
+
 /// A table has no pool: its rows are read one by one, whatever the model file says of pools.
 #[test]
 fn a_table_takes_the_place_of_a_pool() {

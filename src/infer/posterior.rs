@@ -179,11 +179,21 @@ impl Posterior {
                 "Give the data sets one after the other, shorter ones ended by NaN",
             ));
         }
-        let bad = |i: usize, row: &[f32], wrong: fn(f32) -> bool| {
+        let transform = self.standardiser.transform;
+        let bad = |i: usize, row: &[f32]| {
+            // Of items NaN is a missing one.
+            let wrong = |v: f32| match v.is_nan() {
+                true => shape.is_vector(),
+                false => !transform.apply(v, 0.0, 1.0).is_finite() || v.is_infinite(),
+            };
             let at = row.iter().position(|&v| wrong(v)).unwrap_or(0);
+            let expected = match row[at].is_finite() {
+                true => "a number that `data.transform` maps to a finite one (`reciprocal`: not 0)",
+                false => "a finite number",
+            };
             Error::input(
                 format!("data set {i}, value {at}"),
-                "a finite number",
+                expected,
                 format!("{}", row[at]),
                 "Remove the data set, or mend the value",
             )
@@ -193,7 +203,7 @@ impl Posterior {
             let mut table = vec![];
             for (i, row) in x.chunks_exact(c).enumerate() {
                 match push_items(&self.standardiser, &shape, row, &mut table) {
-                    None => return Err(bad(i, row, f32::is_infinite)),
+                    None => return Err(bad(i, row)),
                     Some(0) => {
                         let (expected, found) = ("at least one item without missing values", "none");
                         return Err(Error::input(format!("data set {i}"), expected, found, "Remove it"));
@@ -209,7 +219,7 @@ impl Posterior {
         let mut out = vec![0.0; x.len()];
         for (i, (row, to)) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)).enumerate() {
             if !self.standardiser.standardise_x(row, to) {
-                return Err(bad(i, row, |v| !v.is_finite()));
+                return Err(bad(i, row));
             }
         }
         Ok((out, sets))
