@@ -48,13 +48,15 @@ fn measurements_are_printed_recorded_and_tabled() {
     done(at, &["bench", "table", "d.json"], &["| w | - | 1 | 100,000 |"]);
     done(at, &with(&["bench", "kernels"]), &["layers/dense", "of the plan"]);
     done(at, &with(&["bench", "kernels", "--plan", "sample"]), &["flow/base_sample"]);
-    let simulate = ["bench", "simulate", "--device", "cpu", "--seconds", "0.01", "--models", "two-moons,sir"];
+    let simulate =
+        ["bench", "simulate", "--device", "cpu", "--seconds", "0.01", "--models", "two-moons,sir,ricker"];
     refused(at, &with(&["bench", "step", "--workload", "ricker"]), &["ricker", "number of items", "--items"]);
     let sets =
         ["bench", "step", "--workload", "wd,wd-conv", "--items", "9,20", "--batch", "8", "--blocks", "1"];
     done(at, &[&sets[..], &["--device", "cpu", "--seconds", "0.01"]].concat(), &["wd-conv", "an item"]);
-    refused(at, &["plan", "ricker"], &["ricker", "model of vectors"]);
-    done(at, &simulate, &["two-moons", "sir", "simulations/s"]);
+    let of_sets = ["bench", "kernels", "--workload", "wd", "--items", "20", "--device", "cpu"];
+    done(at, &[&of_sets[..], &["--seconds", "0.01"]].concat(), &["layers/pool_backward", "GFLOP/s"]);
+    done(at, &simulate, &["two-moons", "sir", "ricker", "500", "simulations/s"]);
 
     let lines = done(at, &with(&["bench", "step", "--batch", "32", "--lines"]), &["first_step_seconds"]);
     assert!(lines.lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()), "{lines}");
@@ -74,6 +76,20 @@ fn plans_are_listed() {
     let sample =
         done(folder.path(), &["plan", "sir", "--plan", "sample"], &["flow/base_sample", "1 launches"]);
     assert!(!sample.contains("optim/adamw"), "{sample}");
+    // a pool, of data sets as large as they come or as said
+    let pool = done(folder.path(), &["plan", "levy-flight"], &["data/pool_items", "16 rows: ", "3 launches"]);
+    let few = done(folder.path(), &["plan", "levy-flight", "--items", "100"], &["data/pool_items"]);
+    let flops = |listing: &str| -> f64 {
+        let words = listing.split("rows: ").nth(1).unwrap().split_once(" MFLOP").unwrap().0;
+        words.replace(',', "").parse().unwrap()
+    };
+    assert!(flops(&pool) > 1.5 * flops(&few) && flops(&few) > 10.0, "{pool}{few}");
+    let ricker = ["plan", "ricker", "--plan", "summary", "--batch"];
+    let with = |batch| [&ricker[..], &[batch]].concat();
+    let summary = done(folder.path(), &with("64"), &["layers/item_activation_forward", "1 launches"]);
+    done(folder.path(), &with("1024"), &["512 rows at a time", "2 launches"]);
+    assert!(!summary.contains("flow/"), "{summary}");
+    done(folder.path(), &["plan", "ricker", "--plan", "sample"], &["flow/base_sample"]);
     // the loss is that of a table
     done(folder.path(), &["plan", "two-moons", "--plan", "loss"], &["flow/base_loss"]);
 }
@@ -104,6 +120,8 @@ fn nonsense_is_refused() {
     refused(at, &["bench", "simulate", "--models", "sird", "--device", "cpu"], &["sir"]);
     refused(at, &["plan", "nothing-here"], &["nothing-here"]);
     refused(at, &["plan", "w", "--plan", "test"], &["train"]);
+    refused(at, &["plan", "w", "--plan", "summary"], &["`w`", "summary network"]);
+    refused(at, &["plan", "w", "--items", "9"], &["items", "--items"]);
     refused(at, &["bench", "table", "none.json"], &["cannot read"]);
     std::fs::write(at.join("bad.json"), "{}").unwrap();
     refused(at, &["bench", "table", "bad.json"], &["expected a record"]);

@@ -1,6 +1,6 @@
 //! Every kernel of a workload by itself: time of a call, arithmetic and bytes a second.
 //!
-//! On the CPU a call is timed in its place, on one thread: a tile of rows goes through the whole plan, as in training, and
+//! On the CPU a call is timed in its place, on one thread: a block of rows goes through the whole plan, as in training, and
 //! each call is timed on the way, so that its data are in the caches where they will be. On a GPU a call is launched
 //! alone, many times in one submission, over a whole batch.
 use std::collections::HashMap;
@@ -12,18 +12,18 @@ use super::counts::{CallCount, calls};
 use super::table::{percent, significant, whole};
 use super::timing::{Spread, measure};
 use super::workload::{Opened, Workload};
-use crate::data::standardise::Standardiser;
 use crate::error::Result;
-use crate::model::definition::VALIDATION_STEP;
+use crate::model::definition::{Bad, VALIDATION_STEP};
+use crate::model::ragged::standardised;
+use crate::model::summaries::{Stage, Summaries};
 use crate::optim;
 use crate::runtime::Device;
 use crate::runtime::cpu_exec::SMALL_TILE;
+use crate::runtime::cpu_plan::CpuPlan;
 use crate::runtime::exec::{Executor, PlanId};
 use crate::runtime::gpu_exec::GpuExec;
-use crate::runtime::memory::Shared;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::{RunArgs, State};
-use crate::runtime::tile::Tile;
 use crate::runtime::tiling::Tiling;
 
 /// Which plan's kernels.
@@ -65,7 +65,7 @@ struct Group {
     members: Vec<usize>,
 }
 
-/// Measures all kernels of a workload's plan; on a GPU over `batch` rows a call, on the CPU over a tile.
+/// Measures all kernels of a workload's plan; on a GPU over `batch` rows a call, on the CPU over a block.
 ///
 /// # Errors
 /// As [`Workload::open`] and [`Opened::train_plan`].
@@ -76,43 +76,52 @@ pub fn measure_kernels(
     batch: usize,
     seconds: f64,
 ) -> Result<Vec<Row>> {
-    let w = workload.open_vectors()?;
+    let w = workload.open()?;
     let plan = match which {
         Which::Train => w.train_plan(device)?,
         Which::Sample => w.network.sample_plan().plan,
     };
-    let (d, c) = w.network.dims();
-    let groups = grouped(&calls(&plan, d + c));
-    let x = w.model.simulate(1, VALIDATION_STEP, SMALL_TILE)?.x;
-    let table = data_rows(&w.standardiser, &x, c);
+    let (row, table) = match which {
+        Which::Train => (w.row(), vec![]),
+        Which::Sample => (vec![0.0; w.network.dims().1], conditions(&w)?),
+    };
+    let groups = grouped(&calls(&plan, &row));
     let (rows, tiling, times) = match device {
-        Device::Cpu => (SMALL_TILE, None, on_cpu(&w, &plan, &table, seconds)),
+        Device::Cpu => {
+            let (rows, times) = on_cpu(&w, plan, table, seconds);
+            (rows, None, times)
+        }
         Device::Gpu(gpu) => {
             let mut exec = GpuExec::new(gpu.clone(), w.network.table.clone(), &optim::STEP)?;
             exec.restore(&w.start)?;
-            let id = exec.prepare(plan, batch)?;
+            let rows = w.chunk(&plan, false, batch);
+            let id = exec.prepare(plan, rows)?;
             exec.set_table(id, &table)?;
             let each = seconds / groups.len() as f64;
-            (batch, exec.tiling(id), on_gpu(&mut exec, id, &groups, batch, each)?)
+            (rows, exec.tiling(id), on_gpu(&mut exec, id, &groups, rows, each)?)
         }
     };
     Ok(summed(&groups, &times, rows, tiling))
 }
 
-/// Standardised data sets.
-fn data_rows(standardiser: &Standardiser, x: &[f32], c: usize) -> Vec<f32> {
-    let mut table = vec![0.0; x.len()];
-    for (from, to) in x.chunks_exact(c.max(1)).zip(table.chunks_exact_mut(c.max(1))) {
-        standardiser.standardise_x(from, to);
+/// What the flow sees of a few data sets.
+fn conditions(w: &Opened) -> Result<Vec<f32>> {
+    let pairs = w.model.simulate(1, VALIDATION_STEP, SMALL_TILE)?;
+    let (mut rows, _) = standardised(w.network.host(), &w.model.shape()?, &pairs, Bad::LeftOut);
+    if let Some(summary) = &w.network.summary {
+        let mut exec = w.executor(&Device::Cpu)?;
+        rows = Summaries::new(summary, Stage::Condition).rows(exec.as_mut(), &w.network, &rows)?;
     }
-    table
+    let (d, c) = w.network.dims();
+    Ok(rows.chunks_exact(d + c).flat_map(|row| &row[d..]).copied().cycle().take(SMALL_TILE * c).collect())
 }
 
 fn grouped(counts: &[CallCount]) -> Vec<Group> {
     let mut groups: Vec<Group> = vec![];
+    // Of one shape, but perhaps of other numbers of items.
     let mut known = HashMap::new();
     for (i, count) in counts.iter().enumerate() {
-        let at = *known.entry((count.kernel, &count.shape)).or_insert_with(|| {
+        let at = *known.entry((count.kernel, &count.shape, count.slot_bytes)).or_insert_with(|| {
             groups.push(Group { count: count.clone(), members: vec![] });
             groups.len() - 1
         });
@@ -121,42 +130,35 @@ fn grouped(counts: &[CallCount]) -> Vec<Group> {
     groups
 }
 
-/// Times of every call, call by call: passes of one tile through the plan.
-fn on_cpu(w: &Opened, plan: &Plan, table: &[f32], seconds: f64) -> Vec<Vec<f64>> {
-    let rows = SMALL_TILE as u32;
-    let run = RunArgs { rows, pad: rows, batch: rows, draws: 1, ..RunArgs::default() };
-    let acts = Shared::new(plan.quads as usize * 4 * SMALL_TILE);
+/// Rows of a block, and times of every call, call by call: passes of one block through the plan.
+fn on_cpu(w: &Opened, plan: Plan, table: Vec<f32>, seconds: f64) -> (usize, Vec<Vec<f64>>) {
     let mut params = w.start.params.clone();
     params.resize(2 * plan.params.len, 0.0);
     plan.params.transpose_all(&mut params);
-    let mut times = vec![vec![]; plan.calls.len()];
+    let mut cpu = CpuPlan::new(plan, SMALL_TILE);
+    cpu.table = table.into();
+    let rows = cpu.block_rows(1);
+    let n = rows as u32;
+    let run = RunArgs { rows: n, pad: SMALL_TILE as u32, batch: n, draws: 1, ..RunArgs::default() };
+    let calls = &cpu.plan.calls;
+    let mut times = vec![vec![]; calls.len()];
     let begun = Instant::now();
     let mut pass = 0;
     while pass < 4 || begun.elapsed().as_secs_f64() < seconds {
         let state = State { step: pass, ..State::new(1) };
-        let tile = Tile {
-            row0: 0,
-            rows: SMALL_TILE,
-            run: &run,
-            state: &state,
-            acts: &acts,
-            wide: None,
-            params: &params,
-            consts: &plan.consts,
-            table,
-            index: &[],
-        };
-        for (call, times) in plan.calls.iter().zip(&mut times) {
+        let mut took = vec![0.0; calls.len()];
+        cpu.first_block(&run, &state, &params, |i, tile| {
             let begun = Instant::now();
-            (call.def.cpu)(&tile, call);
-            // The first pass finds nothing in the caches.
-            if pass > 0 {
-                times.push(begun.elapsed().as_secs_f64());
-            }
+            (calls[i].def.cpu)(tile, &calls[i]);
+            took[i] += begun.elapsed().as_secs_f64();
+        });
+        // The first pass finds nothing in the caches.
+        if pass > 0 {
+            times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
         }
         pass += 1;
     }
-    times
+    (rows, times)
 }
 
 /// Times of the first call of every group, in its place among all calls.
@@ -181,12 +183,13 @@ fn on_gpu(
 
 /// One row a group from the times of its calls, slowest group first.
 fn summed(groups: &[Group], times: &[Vec<f64>], rows: usize, tiling: Option<Tiling>) -> Vec<Row> {
-    let tiles = rows.div_ceil(tiling.map_or(SMALL_TILE, |t| t.rows)) as f64;
     let mut out: Vec<Row> = groups
         .iter()
         .map(|g| {
             let all = g.members.iter().flat_map(|&i| &times[i]).copied().collect();
             let seconds = Spread::of(all);
+            let tile = tiling.map_or(g.count.tile.unwrap_or(SMALL_TILE), |t| t.rows);
+            let tiles = rows.div_ceil(tile) as f64;
             let bytes = rows as f64 * g.count.slot_bytes as f64 + tiles * g.count.param_bytes as f64;
             Row {
                 kernel: g.count.kernel.into(),
@@ -247,6 +250,20 @@ mod tests {
     }
 
     #[test]
+    fn kernels_on_items_are_measured_where_the_caches_hold_them() {
+        // an LSTM wants all rows of a block at a time, a DeepSet few
+        for (name, items, rows) in [("wd", 4000, 16), ("wd-lstm", 30, 16)] {
+            let w = Workload::find(name).unwrap().resized(Some(1), Some(4)).unwrap().sized(items).unwrap();
+            for which in [Which::Train, Which::Sample] {
+                let found = measure_kernels(&w, &Device::Cpu, which, 64, 0.0).unwrap();
+                assert!(found.iter().all(|r| r.rows <= rows && r.seconds.median > 0.0), "{name} {which:?}");
+                let on_items = found.iter().any(|r| r.kernel.starts_with("layers/item_"));
+                assert_eq!(on_items, which == Which::Train, "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn rates_come_from_counts_and_times() {
         let count = |kernel, flops| CallCount {
             kernel,
@@ -254,6 +271,7 @@ mod tests {
             flops,
             slot_bytes: 100,
             param_bytes: 1600,
+            tile: None,
         };
         let groups = grouped(&[count("a", 1000), count("b", 0), count("a", 1000)]);
         assert_eq!(groups.iter().map(|g| g.members.clone()).collect::<Vec<_>>(), [vec![0, 2], vec![1]]);

@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 use super::table::{significant, whole};
 use super::timing::{Spread, measure};
 use super::workload::Workload;
-use crate::data::source;
 use crate::error::Result;
+use crate::model::network::Rows;
 use crate::runtime::Device;
 use crate::runtime::exec::Weights;
-use crate::runtime::recorder::Recorder;
 use crate::runtime::state::RunArgs;
 
 /// Simulations of a pass: on the CPU, where some simulators are slow, and on a GPU, which has to be filled.
 const ROWS: [usize; 2] = [1024, 16_384];
+/// The same of data sets of many items.
+const SETS: usize = 64;
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,21 +32,22 @@ pub struct Row {
     pub simulations_per_second: f64,
 }
 
-/// Measures passes of simulations on a device, all threads, for about `seconds`.
+/// Measures passes of simulations on a device, all threads, for about `seconds`; of data sets of many items the largest.
 ///
 /// # Errors
 /// As [`Workload::open`] and [`super::workload::Opened::train_plan`].
 pub fn measure_simulate(workload: &Workload, device: &Device, seconds: f64) -> Result<Row> {
     // The network plays no part: the smallest will do.
-    let w = workload.resized(Some(1), Some(4))?.open_vectors()?;
+    let w = workload.resized(Some(1), Some(4))?.largest()?.open()?;
     w.train_plan(device)?;
-    let (d, c) = w.network.dims();
-    let rows = ROWS[usize::from(!device.is_cpu())];
-    let mut r = Recorder::new();
-    let (u, x, meta) = (r.slot(d), r.slot(c), r.slot(4));
-    source::online(&mut r, w.network.host(), u, x, meta);
+    let plan = w.network.source_plan(Rows::Online, w.items);
+    let meta = plan.meta;
+    let rows = match w.items {
+        Some(_) => w.chunk(&plan, device.is_cpu(), SETS),
+        None => ROWS[usize::from(!device.is_cpu())],
+    };
     let mut exec = w.executor(device)?;
-    let id = exec.prepare(r.finish("simulate", w.network.table.clone(), meta), rows)?;
+    let id = exec.prepare(plan, rows)?;
     let run = RunArgs { rows: rows as u32, batch: rows as u32, draws: 1, ..RunArgs::default() };
     let spread = measure(seconds, 0.02, |n| {
         for _ in 0..n {
@@ -56,8 +58,8 @@ pub fn measure_simulate(workload: &Workload, device: &Device, seconds: f64) -> R
     })?;
     Ok(Row {
         model: workload.name.clone(),
-        theta_dim: d,
-        x_dim: c,
+        theta_dim: w.model.theta_dim(),
+        x_dim: w.model.x_dim()?,
         rows,
         seconds: spread,
         simulations_per_second: rows as f64 * spread.per_second(),
@@ -89,5 +91,8 @@ mod tests {
         assert_eq!((r.theta_dim, r.x_dim), (2, 2));
         assert!((r.simulations_per_second * r.seconds.median - r.rows as f64).abs() < 1e-3);
         assert_eq!(cells(&r).len(), HEADER.len());
+        let sets = Workload::find("normal-mean").unwrap().sized(30).unwrap();
+        let r = measure_simulate(&sets, &Device::Cpu, 0.0).unwrap();
+        assert_eq!((r.theta_dim, r.x_dim, r.rows), (1, 30, SETS));
     }
 }

@@ -10,7 +10,6 @@ use super::workload::Workload;
 use crate::error::{Error, Result};
 use crate::optim;
 use crate::runtime::Device;
-use crate::runtime::cpu_exec::tile_rows;
 use crate::runtime::exec::{Executor, Weights};
 use crate::runtime::gpu_exec::GpuExec;
 use crate::runtime::launches::launches;
@@ -67,7 +66,7 @@ pub struct Row {
     pub launches: usize,
     /// Barriers between the calls of the row program that a workgroup passes; 0 on the CPU.
     pub barriers: usize,
-    /// Bytes that the calls of a step read and write, counted, not measured; caches serve most of them. Not counted (0) with items.
+    /// Bytes that the calls of a step read and write, counted, not measured; caches serve most of them.
     pub bytes: u64,
     /// Most resident memory of the process during this measurement, bytes.
     pub peak_memory: Option<u64>,
@@ -113,27 +112,22 @@ pub fn measure_step(
     }
     let peak_memory = peak_memory();
     let plan = w.train_plan(device)?;
-    let chunk = w.chunk(&plan, device, batch);
+    let chunk = w.chunk(&plan, device.is_cpu(), batch);
     let run = RunArgs { rows: chunk as u32, batch: batch as u32, draws: 1, ..RunArgs::default() };
     let rows_only = measure(0.2 * seconds, 0.01, |n| {
         (0..n).try_for_each(|_| exec.run(id, &run, Weights::Current))?;
         exec.read(id, meta, 1, 4).map(drop)
     })?;
     let ceiling_gflops = before.zip(ceiling()).map(|(a, b)| a.max(b));
-    let (d, c) = w.network.dims();
     let tiling = exec.tiling(id);
-    let tile = tiling.map_or(tile_rows(batch), |t| t.rows);
-    // Forward, delta and gradient of a product cost the same.
-    let products = 3 * plan.grad_flops() * batch as u64;
-    let (flops, plan_flops, bytes) = match w.items {
-        Some(_) => (products as f64, products, 0),
-        None => {
-            let t = totals(&plan, &calls(&plan, d + c), batch, tile);
-            ((6 * w.parameters() * batch) as f64, t.flops, t.bytes())
-        }
+    let total = totals(&plan, &calls(&plan, &w.row()), batch, tiling);
+    // Forward, delta and gradient of a product cost the same; with items, a weight is used more than once.
+    let flops = match w.items {
+        Some(_) => 3 * plan.grad_flops() * batch as u64,
+        None => (6 * w.parameters() * batch) as u64,
     };
     let chunks = batch.div_ceil(chunk);
-    let gflops = 1e-9 * flops / spread.median;
+    let gflops = 1e-9 * flops as f64 / spread.median;
     let barriers = match tiling {
         None => 0,
         Some(tiling) => {
@@ -155,13 +149,13 @@ pub fn measure_step(
         rows_per_second: batch as f64 * spread.per_second(),
         seconds_per_item: w.items.map(|n| spread.median / (n * batch) as f64),
         gflops,
-        plan_gflops: 1e-9 * plan_flops as f64 / spread.median,
+        plan_gflops: 1e-9 * total.flops as f64 / spread.median,
         ceiling_gflops,
         share: ceiling_gflops.map(|most| gflops / most),
         tiling,
         launches: 2 * chunks + 1,
         barriers,
-        bytes,
+        bytes: total.bytes(),
         peak_memory,
         host_seconds: host_seconds(workload, device, batch)?,
         loss,
@@ -174,7 +168,7 @@ fn host_seconds(workload: &Workload, device: &Device, batch: usize) -> Result<Op
     let w = workload.open()?;
     let mut exec = GpuExec::new(gpu.clone(), w.network.table.clone(), &optim::STEP)?;
     let plan = w.train_plan(device)?;
-    let rows = w.chunk(&plan, device, batch);
+    let rows = w.chunk(&plan, false, batch);
     let id = exec.prepare(plan, rows)?;
     let spread = measure(0.1, 0.0, |_| exec.encode_only(id, batch, ENCODED))?;
     Ok(Some(spread.median / ENCODED as f64))
@@ -254,7 +248,8 @@ mod tests {
     fn a_step_on_sets_is_measured_for_each_item() {
         let w = Workload::find("wd").unwrap().resized(Some(1), Some(4)).unwrap().sized(20).unwrap();
         let r = measure_step(&w, &Device::Cpu, 8, 0.0, &mut || ()).unwrap();
-        assert_eq!((r.items, r.batch, r.bytes), (Some(20), 8, 0));
+        assert_eq!((r.items, r.batch), (Some(20), 8));
+        assert!(r.bytes > 0 && r.plan_gflops > r.gflops);
         let each = r.seconds_per_item.unwrap();
         assert!((each * 160.0 / r.seconds.median - 1.0).abs() < 1e-9);
         assert!(r.loss.is_finite() && r.gflops > 0.0 && r.rows_share > 0.0);

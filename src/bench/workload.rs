@@ -117,6 +117,18 @@ impl Workload {
         Ok(Self { name: self.name.clone(), items: self.items, config: config.checked("the command line")? })
     }
 
+    /// The same on the largest data sets that its simulator makes, where they have items and nobody said how many.
+    ///
+    /// # Errors
+    /// As [`Model::from_config`].
+    pub fn largest(&self) -> Result<Self> {
+        let shape = self.model()?.shape()?;
+        if self.items.is_some() || shape.is_vector() {
+            return Ok(self.clone());
+        }
+        self.sized(shape.items().1)
+    }
+
     /// The model, with its simulator.
     ///
     /// # Errors
@@ -153,20 +165,6 @@ impl Workload {
         let held_out = HELD_OUT[usize::from(!vector)] * row_floats(&shape, d);
         let start = network.initial(seed, &rows[..held_out.min(rows.len())])?;
         Ok(Opened { model, standardiser, network, start, items: self.items })
-    }
-
-    /// The same, where only vectors can be measured.
-    ///
-    /// # Errors
-    /// As [`Workload::open`]; a model whose data sets have items.
-    pub fn open_vectors(&self) -> Result<Opened> {
-        let model = Model::from_config(self.config.clone())?;
-        if self.items.is_some() || !model.shape()?.is_vector() {
-            let problem =
-                format!("expected a model of vectors, found `{}`, whose data sets have items", self.name);
-            return Err(Error::config("workload", problem, "`couplet bench step` measures it"));
-        }
-        self.open()
     }
 }
 
@@ -214,10 +212,26 @@ impl Opened {
             let problem = format!("expected a simulator that runs on a GPU, found `{}`", simulator.name());
             return Err(Error::config("model", problem, "Measure it with --device cpu"));
         }
-        Ok(match (&self.network.summary, self.items) {
-            (Some(summary), Some(items)) => self.network.items_plan(summary, Rows::Online, items),
-            _ => self.network.train_plan(Rows::Online),
-        })
+        Ok(self.step_plan(Rows::Online))
+    }
+    /// The plan of a training step on rows from there.
+    pub fn step_plan(&self, rows: Rows) -> Plan {
+        match (&self.network.summary, self.items) {
+            (Some(summary), Some(items)) => self.network.items_plan(summary, rows, items),
+            _ => self.network.train_plan(rows),
+        }
+    }
+    /// A row of a training table, zeros with all the items that there are.
+    pub fn row(&self) -> Vec<f32> {
+        let (d, c) = self.network.dims();
+        match (&self.network.summary, self.items) {
+            (Some(summary), Some(items)) => {
+                let mut row = vec![0.0; row_floats(&summary.shape.data, d)];
+                row[d] = items as f32;
+                row
+            }
+            _ => vec![0.0; d + c],
+        }
     }
     /// An executor with the first weights.
     ///
@@ -229,9 +243,9 @@ impl Opened {
         Ok(exec)
     }
     /// Rows of a plan that are computed at a time.
-    pub fn chunk(&self, plan: &Plan, device: &Device, batch: usize) -> usize {
+    pub fn chunk(&self, plan: &Plan, on_host: bool, batch: usize) -> usize {
         match self.items {
-            Some(_) => rows_at_a_time(plan, device.is_cpu(), batch),
+            Some(_) => rows_at_a_time(plan, on_host, batch),
             None => batch.min(CHUNK_ROWS),
         }
     }
@@ -242,7 +256,7 @@ impl Opened {
     pub fn trainer(&self, device: &Device, batch: usize) -> Result<(Box<dyn Executor>, PlanId)> {
         let mut exec = self.executor(device)?;
         let plan = self.train_plan(device)?;
-        let rows = self.chunk(&plan, device, batch);
+        let rows = self.chunk(&plan, device.is_cpu(), batch);
         let plan = exec.prepare(plan, rows)?;
         Ok((exec, plan))
     }
@@ -315,6 +329,5 @@ mod tests {
         assert!(w.sized(3).unwrap_err().to_string().contains("items"));
         assert!(Workload::find("wd-lstn").is_err());
         assert!(Workload::find("ricker").unwrap().sized(9).is_err());
-        assert!(Workload::find("wd").unwrap().open_vectors().is_err());
     }
 }

@@ -5,28 +5,32 @@ use super::number::{grouped, size};
 use super::run::{Outcome, Result};
 use crate::bench::counts::{CallCount, calls, totals};
 use crate::bench::table::{bytes, significant, text};
-use crate::bench::workload::Workload;
+use crate::bench::workload::{Opened, Workload};
 use crate::error::Error;
 use crate::model::network::Rows;
-use crate::runtime::cpu_exec::{SMALL_TILE, tile_rows};
+use crate::model::summaries::{Stage, rows_at_a_time};
+use crate::runtime::cpu_exec::SMALL_TILE;
 use crate::runtime::launches::{Launch, launches};
 use crate::runtime::plan::Plan;
 use crate::runtime::tiling::Tiling;
 
-/// Rows whose slots are held at a time: training, inference.
-const CAPACITY: [usize; 2] = [crate::bench::workload::CHUNK_ROWS, 4096];
+/// Rows of a pass that does not train, and rows whose slots it holds at a time.
+const CAPACITY: usize = 4096;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// w, ws, a built-in model, or the path of a model file
     #[arg(value_name = "MODEL")]
     model: String,
-    /// The plan of a training step, of a loss, or of draws
+    /// The plan of a training step, of a loss, of draws, or of summaries
     #[arg(long, value_enum, default_value = "train")]
     plan: Which,
     /// Rows [default: the model's batch in training, else 4096]
     #[arg(long, value_parser = size)]
     batch: Option<usize>,
+    /// Items of a data set, where the model's have items [default: the most that it makes]
+    #[arg(long, value_parser = size)]
+    items: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -34,28 +38,48 @@ enum Which {
     Train,
     Loss,
     Sample,
+    Summary,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
-    let w = Workload::find(&args.model)?.open_vectors()?;
+    let workload = Workload::find(&args.model)?;
+    let w = match args.items {
+        Some(items) => workload.sized(items)?,
+        None => workload.largest()?,
+    }
+    .open()?;
     let network = &w.network;
-    // What only the host can simulate comes to the device as a table.
-    let on_device = w.model.simulator()?.wgsl().is_some();
-    let rows = if on_device { Rows::Online } else { Rows::Indexed };
-    let (plan, training) = match args.plan {
-        Which::Train => (network.train_plan(rows), true),
-        Which::Loss => (network.loss_plan(), false),
-        Which::Sample => (network.sample_plan().plan, false),
+    let ((d, c), row) = (network.dims(), w.row());
+    let (plan, row) = match args.plan {
+        Which::Train => (w.step_plan(rows(&w)?), row),
+        Which::Loss => (network.loss_plan(), vec![0.0; d + c]),
+        Which::Sample => (network.sample_plan().plan, vec![0.0; c]),
+        Which::Summary => match (&network.summary, w.items) {
+            (Some(summary), Some(items)) => {
+                (network.summary_plan(summary, items, Stage::Condition).plan, row[d..].to_vec())
+            }
+            _ => {
+                let problem = format!(
+                    "expected a model with a summary network, found `{}`, whose flow sees the data",
+                    args.model
+                );
+                return Err(Error::config("plan", problem, "Leave --plan summary out").into());
+            }
+        },
     };
-    let batch = match (args.batch, training) {
+    let batch = match (args.batch, args.plan) {
         (Some(rows), _) => rows,
-        (None, true) => w.model.config.train.batch.unwrap_or(64),
-        (None, false) => CAPACITY[1],
+        (None, Which::Train) => w.model.config.train.batch.unwrap_or(64),
+        (None, _) => CAPACITY,
     };
-    let (d, c) = network.dims();
-    let counted = calls(&plan, d + c);
+    let counted = calls(&plan, &row);
     writeln!(out, "{}", listing(&counted))?;
-    let capacity = CAPACITY[usize::from(!training)].min(batch.next_multiple_of(SMALL_TILE));
+    let capacity = match args.plan {
+        Which::Train => w.chunk(&plan, false, batch),
+        Which::Summary => rows_at_a_time(&plan).min(batch),
+        Which::Loss | Which::Sample => CAPACITY.min(batch),
+    };
+    let capacity = capacity.next_multiple_of(SMALL_TILE);
     writeln!(out, "{}", summary(&plan, &counted, (batch, capacity), w.parameters()))?;
     let (launched, cases) = launches(&plan, batch, capacity, Tiling::default())
         .map_err(|e| Error::config("plan", e, "Report it"))?;
@@ -66,6 +90,17 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         on_gpu(&launched)
     )?;
     Ok(Outcome::Done)
+}
+
+/// Where a step's rows come from: what only the host can simulate comes to the device as a table.
+fn rows(w: &Opened) -> Result<Rows> {
+    let simulator = w.model.simulator()?;
+    let text = if w.items.is_some() { simulator.wgsl_items() } else { simulator.wgsl() };
+    Ok(match text {
+        _ if w.items.is_some() && w.model.config.train.pool.is_some() => Rows::Pool,
+        Some(_) => Rows::Online,
+        None => Rows::Indexed,
+    })
 }
 
 /// Every call, in order.
@@ -91,12 +126,11 @@ fn summary(
     (rows, capacity): (usize, usize),
     parameters: usize,
 ) -> String {
-    let tile = tile_rows(rows);
-    let t = totals(plan, counted, rows, tile);
+    let t = totals(plan, counted, rows, None);
     let n = |v: usize| grouped(v as u64);
     format!(
         "{} calls, {} gradients, {} parameters.\nSlots: {} a row, {} for {} rows at a time.\n\
-         {} rows: {} MFLOP; bytes of slots {}, of parameters {} (by tiles of {tile}), of gradients {}, of the update {}.\n",
+         {} rows: {} MFLOP; bytes of slots {}, of parameters {} (by tiles on the CPU), of gradients {}, of the update {}.\n",
         n(counted.len()),
         n(plan.grads.len()),
         n(parameters),

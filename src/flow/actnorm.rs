@@ -80,7 +80,7 @@ macro_rules! pass {
             source: include_str!(concat!("../../shaders/flow/actnorm_", $name, ".wgsl")),
             args: || ActnormArgs::wgsl() + &ActnormArgs::wgsl_loader(),
             cpu: $cpu,
-            flops: |s| 6 * s.get("DIM") as u64,
+            flops: |c| 6 * c.spec.get("DIM") as u64,
             samples: $samples,
         }
     };

@@ -36,7 +36,7 @@ macro_rules! pass {
             source: include_str!(concat!("../../shaders/flow/affine_", $name, ".wgsl")),
             args: || TransformArgs::wgsl() + &TransformArgs::wgsl_loader(),
             cpu: $cpu,
-            flops: |s| 30 * s.get("N") as u64,
+            flops: |c| 30 * c.spec.get("N") as u64,
             samples: $samples,
         }
     };

@@ -77,7 +77,7 @@ pub static LOSS: KernelDef = KernelDef {
     source: include_str!("../../shaders/flow/base_loss.wgsl"),
     args: || BaseArgs::wgsl() + &BaseArgs::wgsl_loader(),
     cpu: loss_cpu,
-    flops: |s| 6 * s.get("DIM") as u64,
+    flops: |c| 6 * c.spec.get("DIM") as u64,
     samples: &[
         |r| sample(r, 1, Base::Normal, &LOSS),
         |r| sample(r, 7, Base::StudentT(3.5), &LOSS),
@@ -90,7 +90,7 @@ pub static SAMPLE: KernelDef = KernelDef {
     source: include_str!("../../shaders/flow/base_sample.wgsl"),
     args: || BaseArgs::wgsl() + &BaseArgs::wgsl_loader(),
     cpu: sample_cpu,
-    flops: |s| 60 * s.get("DIM") as u64,
+    flops: |c| 60 * c.spec.get("DIM") as u64,
     samples: &[
         |r| sample(r, 1, Base::Normal, &SAMPLE),
         |r| sample(r, 9, Base::Normal, &SAMPLE),

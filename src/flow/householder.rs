@@ -39,7 +39,7 @@ macro_rules! pass {
             source: include_str!(concat!("../../shaders/flow/householder_", $name, ".wgsl")),
             args: || HouseholderArgs::wgsl() + &HouseholderArgs::wgsl_loader(),
             cpu: $cpu,
-            flops: |s| 6 * (s.get("DIM") * s.get("COUNT")) as u64,
+            flops: |c| 6 * (c.spec.get("DIM") * c.spec.get("COUNT")) as u64,
             samples: $samples,
         }
     };

@@ -19,7 +19,7 @@ macro_rules! pass {
             source: include_str!(concat!("../../shaders/flow/spline_", $name, ".wgsl")),
             args: || TransformArgs::wgsl() + &TransformArgs::wgsl_loader(),
             cpu: $cpu,
-            flops: |s| 60 * (s.get("N") * s.get("BINS")) as u64,
+            flops: |c| 60 * (c.spec.get("N") * c.spec.get("BINS")) as u64,
             samples: $samples,
         }
     };

@@ -23,7 +23,7 @@ pub static ACCUMULATE: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/accumulate.wgsl"),
     args: || AccumulateArgs::wgsl() + &AccumulateArgs::wgsl_loader(),
     cpu: accumulate_cpu,
-    flops: |_| 0,
+    flops: |c| c.spec.get("ADD") as u64 * u64::from(c.args::<AccumulateArgs>().width),
     samples: &[|r| sample(r, false, true), |r| sample(r, false, false), |r| sample(r, true, false)],
 };
 

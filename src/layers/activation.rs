@@ -62,7 +62,7 @@ pub static FORWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/activation_forward.wgsl"),
     args: || ActivationArgs::wgsl() + &ActivationArgs::wgsl_loader(),
     cpu: forward_cpu,
-    flops: |s| 12 * s.get("WIDTH") as u64,
+    flops: |c| 12 * c.spec.get("WIDTH") as u64,
     samples: &[
         |r| samples(r, 4, false, false, false),
         |r| samples(r, 60, true, false, true),
@@ -75,7 +75,7 @@ pub static BACKWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/activation_backward.wgsl"),
     args: || ActivationArgs::wgsl() + &ActivationArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |s| s.get("WIDTH") as u64,
+    flops: |c| c.spec.get("WIDTH") as u64,
     samples: &[|r| backward_sample(r, 4), |r| backward_sample(r, 60)],
 };
 

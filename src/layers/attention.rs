@@ -6,7 +6,7 @@ use crate::args;
 use crate::layers::attention_cpu::{backward_cpu, forward_cpu};
 use crate::layers::pool::Items;
 use crate::runtime::args::Args;
-use crate::runtime::kernel::{KernelDef, Spec};
+use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::pad4;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Slot;
@@ -47,7 +47,7 @@ pub static FORWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/attention_forward.wgsl"),
     args: || AttentionArgs::wgsl() + &AttentionArgs::wgsl_loader(),
     cpu: forward_cpu,
-    flops: |_| 0,
+    flops: |c| flops(c, 2, 5),
     samples: &[
         |r| sample(r, &FORWARD, 3, 5, 8, 2, 1),
         |r| sample(r, &FORWARD, 4, 4, 4, 1, 2),
@@ -60,13 +60,20 @@ pub static BACKWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/attention_backward.wgsl"),
     args: || AttentionArgs::wgsl() + &AttentionArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |_| 0,
+    flops: |c| flops(c, 4, 4),
     samples: &[
         |r| sample(r, &BACKWARD, 3, 5, 8, 2, 1),
         |r| sample(r, &BACKWARD, 4, 4, 4, 1, 2),
         |r| sample(r, &BACKWARD, 1, 6, 16, 4, 0),
     ],
 };
+
+/// Of a row: so many products of queries by keys, and so many operations for each score of each head.
+fn flops(c: &Call, products: u64, each: u64) -> u64 {
+    let a: AttentionArgs = c.args();
+    let scores = u64::from(a.queries) * u64::from(a.keys);
+    scores * (2 * products * c.spec.get("WIDTH") as u64 + each * c.spec.get("HEADS") as u64)
+}
 
 fn sample(
     r: &mut Recorder,

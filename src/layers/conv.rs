@@ -6,7 +6,7 @@
 use crate::args;
 use crate::layers::conv_cpu::{backward_cpu, forward_cpu};
 use crate::runtime::args::Args;
-use crate::runtime::kernel::{KernelDef, Spec};
+use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::{Init, ParamTable, pad4};
 use crate::runtime::plan::{GradJob, View};
 use crate::runtime::recorder::Recorder;
@@ -40,7 +40,7 @@ pub static FORWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/conv_forward.wgsl"),
     args: || ConvArgs::wgsl() + &ConvArgs::wgsl_loader(),
     cpu: forward_cpu,
-    flops: |s| 2 * (s.get("KH") * s.get("KW") * s.get("P") * s.get("J")) as u64,
+    flops,
     samples: &[
         |r| sample(r, &FORWARD, ItemShape::dense(5), 8, 12, Bias::Vector, false),
         |r| sample(r, &FORWARD, ItemShape::dense(3), 4, 8, Bias::Row, false),
@@ -56,13 +56,20 @@ pub static BACKWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/conv_backward.wgsl"),
     args: || ConvArgs::wgsl() + &ConvArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |s| 2 * (s.get("KH") * s.get("KW") * s.get("P") * s.get("J")) as u64,
+    flops,
     samples: &[
         |r| sample(r, &BACKWARD, ItemShape::series(7, 3, 2), 4, 8, Bias::None, false),
         |r| sample(r, &BACKWARD, ItemShape::series(2, 5, 1), 8, 4, Bias::None, true),
         |r| sample(r, &BACKWARD, ItemShape::field([5, 4], 3, 2), 4, 8, Bias::None, false),
     ],
 };
+
+/// Of a row; taps that reach outside of it counted too.
+fn flops(c: &Call) -> u64 {
+    let a: ConvArgs = c.args();
+    let tap = c.spec.get("KH") * c.spec.get("KW") * c.spec.get("P") * c.spec.get("J");
+    2 * tap as u64 * u64::from(a.out_height) * u64::from(a.out_width)
+}
 
 fn sample(
     r: &mut Recorder,

@@ -29,7 +29,7 @@ pub static DENSE: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/dense.wgsl"),
     args: || DenseArgs::wgsl() + &DenseArgs::wgsl_loader(),
     cpu: dense_cpu,
-    flops: |s| 2 * (s.get("K") * s.get("J")) as u64,
+    flops: |c| 2 * (c.spec.get("K") * c.spec.get("J")) as u64,
     samples: &[
         |r| sample(r, 4, 4, true, false),
         |r| sample(r, 128, 8, true, false),

@@ -39,7 +39,7 @@ pub static FORWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/item_activation_forward.wgsl"),
     args: || ItemActivationArgs::wgsl() + &ItemActivationArgs::wgsl_loader(),
     cpu: forward_cpu,
-    flops: |s| 12 * s.get("WIDTH") as u64,
+    flops: |c| 12 * values(c),
     samples: &[
         |r| sample(r, &FORWARD, 5, 4, 1, false, false),
         |r| sample(r, &FORWARD, 4, 12, 2, true, true),
@@ -52,13 +52,18 @@ pub static BACKWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/item_activation_backward.wgsl"),
     args: || ItemActivationArgs::wgsl() + &ItemActivationArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |s| 15 * s.get("WIDTH") as u64,
+    flops: |c| 15 * values(c),
     samples: &[
         |r| sample(r, &BACKWARD, 5, 4, 1, false, false),
         |r| sample(r, &BACKWARD, 4, 12, 2, false, true),
         |r| sample(r, &BACKWARD, 3, 8, 0, false, false),
     ],
 };
+
+/// Activations of a row.
+fn values(c: &Call) -> u64 {
+    u64::from(c.args::<ItemActivationArgs>().items) * c.spec.get("WIDTH") as u64
+}
 
 fn sample(
     r: &mut Recorder,

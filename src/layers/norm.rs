@@ -37,7 +37,7 @@ pub static FORWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/norm_forward.wgsl"),
     args: || NormArgs::wgsl() + &NormArgs::wgsl_loader(),
     cpu: forward_cpu,
-    flops: |s| 8 * s.get("N") as u64,
+    flops: |c| 8 * values(c),
     samples: &[|r| sample(r, &FORWARD, 3, 8, false), |r| sample(r, &FORWARD, 2, 6, false)],
 };
 /// `d_x`, and each item's share of the gradient by g.
@@ -46,9 +46,14 @@ pub static BACKWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/norm_backward.wgsl"),
     args: || NormArgs::wgsl() + &NormArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |s| 16 * s.get("N") as u64,
+    flops: |c| 16 * values(c),
     samples: &[|r| sample(r, &BACKWARD, 3, 8, false), |r| sample(r, &BACKWARD, 2, 6, true)],
 };
+
+/// Values of a row.
+fn values(c: &Call) -> u64 {
+    u64::from(c.args::<NormArgs>().items) * c.spec.get("N") as u64
+}
 
 fn sample(r: &mut Recorder, def: &'static KernelDef, items: usize, n: usize, add: bool) {
     let slots: Vec<Slot> = (0..4).map(|_| r.slot(items * pad4(n))).collect();

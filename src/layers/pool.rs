@@ -81,7 +81,7 @@ pub static FORWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/pool_forward.wgsl"),
     args: || PoolArgs::wgsl() + &PoolArgs::wgsl_loader(),
     cpu: forward_cpu,
-    flops: |_| 0,
+    flops: values,
     samples: &[
         |r| sample(r, &FORWARD, Pool::Mean, 5, 8, 1, false),
         |r| sample(r, &FORWARD, Pool::Both, 6, 12, 2, false),
@@ -95,7 +95,7 @@ pub static BACKWARD: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/pool_backward.wgsl"),
     args: || PoolArgs::wgsl() + &PoolArgs::wgsl_loader(),
     cpu: backward_cpu,
-    flops: |_| 0,
+    flops: values,
     samples: &[
         |r| sample(r, &BACKWARD, Pool::Mean, 5, 8, 1, false),
         |r| sample(r, &BACKWARD, Pool::Both, 6, 12, 2, true),
@@ -103,6 +103,12 @@ pub static BACKWARD: KernelDef = KernelDef {
         |r| sample(r, &BACKWARD, Pool::Sum, 4, 8, 0, true),
     ],
 };
+
+/// Values that a row pools: one operation each.
+fn values(c: &Call) -> u64 {
+    let forms = if c.spec.get("POOL") == Pool::Both as usize { 2 } else { 1 };
+    forms * u64::from(c.args::<PoolArgs>().items) * c.spec.get("WIDTH") as u64
+}
 
 fn sample(
     r: &mut Recorder,

@@ -11,7 +11,7 @@ use crate::layers::conv::sum_items;
 use crate::layers::pool::Items;
 use crate::layers::recurrent_cpu::{backward_cpu, forward_cpu};
 use crate::runtime::args::Args;
-use crate::runtime::kernel::{KernelDef, Spec};
+use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::{Init, ParamTable, pad4};
 use crate::runtime::plan::{GradJob, View};
 use crate::runtime::recorder::Recorder;
@@ -72,7 +72,7 @@ macro_rules! def {
             source: include_str!(concat!("../../shaders/layers/", $name, ".wgsl")),
             args: || RecurrentArgs::wgsl() + &RecurrentArgs::wgsl_loader(),
             cpu: $cpu,
-            flops: |s| 2 * (s.get("H") * s.get("H") * s.get("GATES")) as u64,
+            flops,
             samples: $samples,
         }
     };
@@ -99,6 +99,12 @@ pub static BACKWARD: KernelDef = def!(
         |r| sample(r, &BACKWARD, Cell::Gru, 1, 12, false),
     ]
 );
+
+/// Of a row: the products with the state, and a dozen operations for each gate, over all time steps.
+fn flops(c: &Call) -> u64 {
+    let (h, gates) = (c.spec.get("H"), c.spec.get("GATES"));
+    u64::from(c.args::<RecurrentArgs>().items) * (gates * h * (2 * h + 12)) as u64
+}
 
 fn sample(r: &mut Recorder, def: &'static KernelDef, cell: Cell, items: usize, h: usize, reverse: bool) {
     let layer = Recurrent { cell, reverse, h, weight: 8, bias: 4096 };

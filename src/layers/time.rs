@@ -29,7 +29,7 @@ pub static TIME: KernelDef = KernelDef {
     source: include_str!("../../shaders/layers/time.wgsl"),
     args: || TimeArgs::wgsl() + &TimeArgs::wgsl_loader(),
     cpu: time_cpu,
-    flops: |_| 0,
+    flops: |c| u64::from(c.args::<TimeArgs>().items) * 40 * c.spec.get("QUADS") as u64,
     samples: &[|r| sample(r, true), |r| sample(r, false)],
 };
 

@@ -94,10 +94,7 @@ impl Network {
     pub fn train_plan(&self, rows: Rows) -> Plan {
         let mut r = Recorder::new();
         let (row, x, meta) = (r.slot(self.d), r.slot(self.c), r.slot(4));
-        match rows {
-            Rows::Online => source::online(&mut r, &self.host, row, x, meta),
-            _ => source::gather(&mut r, self.d, self.c, row, x, meta, true),
-        }
+        self.vectors(&mut r, rows, (row, x, meta));
         let u = Halves::new(&mut r, self.d);
         split::record(&mut r, row, u, false);
         let trace = self.flow.forward(&mut r, u, self.condition(x), meta, true);
@@ -106,6 +103,14 @@ impl Network {
         base::loss(&mut r, self.flow.base, z, Some(d), meta.at);
         self.flow.backward(&mut r, &trace, self.condition(x), meta, d, None);
         r.finish("train", self.table.clone(), meta)
+    }
+
+    /// Records the source of a batch of vectors.
+    fn vectors(&self, r: &mut Recorder, rows: Rows, (row, x, meta): (Slot, Slot, Slot)) {
+        match rows {
+            Rows::Online => source::online(r, &self.host, row, x, meta),
+            _ => source::gather(r, self.d, self.c, row, x, meta, true),
+        }
     }
 
     /// Records the source of a batch of at most `items` items a data set; the items.
@@ -132,6 +137,24 @@ impl Network {
             }
         }
         Items { slot: x, width: pad4(f), n: items, count, shrink: shrink(data) }
+    }
+
+    /// Where the rows of a step come from, and nothing else; `items`: of each data set, for a model with a summary network.
+    pub fn source_plan(&self, rows: Rows, items: Option<usize>) -> Plan {
+        let mut r = Recorder::new();
+        let (row, meta) = (r.slot(self.d), r.slot(4));
+        match (&self.summary, items) {
+            (Some(summary), Some(items)) => {
+                r.begin_items(true);
+                self.source(&mut r, summary, rows, items, (row, meta));
+                r.end_items();
+            }
+            _ => {
+                let x = r.slot(self.c);
+                self.vectors(&mut r, rows, (row, x, meta));
+            }
+        }
+        r.finish("source", self.table.clone(), meta)
     }
 
     /// Loss and all gradients of a batch of data sets of at most `items` items.

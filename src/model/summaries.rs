@@ -3,6 +3,7 @@ use crate::data::items::{bucket_of, buckets, row_width};
 use crate::error::Result;
 use crate::model::network::Network;
 use crate::runtime::exec::{Executor, PlanId, Weights};
+use crate::runtime::plan::Plan;
 use crate::runtime::state::RunArgs;
 use crate::runtime::tile::Slot;
 use crate::summary::Summary;
@@ -26,6 +27,11 @@ pub struct Summaries {
     stage: Stage,
     buckets: Vec<usize>,
     plans: Vec<Option<(PlanId, Slot)>>,
+}
+
+/// Data sets of a plan for which memory is held.
+pub fn rows_at_a_time(plan: &Plan) -> usize {
+    (CHUNK_BYTES / plan.row_bytes().max(1)).clamp(1, CHUNK_ROWS)
 }
 
 impl Summaries {
@@ -55,7 +61,7 @@ impl Summaries {
                 Some(known) => known,
                 None => {
                     let p = network.summary_plan(summary, self.buckets[b], self.stage);
-                    let rows = (CHUNK_BYTES / p.plan.row_bytes().max(1)).clamp(1, CHUNK_ROWS);
+                    let rows = rows_at_a_time(&p.plan);
                     let id = exec.prepare(p.plan, rows)?;
                     *self.plans[b].insert((id, p.result))
                 }

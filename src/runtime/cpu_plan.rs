@@ -58,6 +58,25 @@ impl Sum {
     }
 }
 
+/// Rows that a thread takes through the calls at once.
+struct Block<'a> {
+    run: &'a RunArgs,
+    state: &'a State,
+    params: &'a [f32],
+    /// Slots of sections; not read where there are none.
+    wide: &'a Shared,
+    row0: usize,
+    /// Where the launch has so many.
+    rows: usize,
+}
+
+impl Block<'_> {
+    /// Rows that there are.
+    fn rows(&self) -> usize {
+        self.rows.min(self.run.pad as usize - self.row0)
+    }
+}
+
 /// See the module's doc.
 pub struct CpuPlan {
     /// As recorded.
@@ -152,33 +171,18 @@ impl CpuPlan {
         range: Range<usize>,
         grads: Option<&'static StepKernels>,
     ) {
-        let block = if self.plan.sections.is_empty() { block_rows(run.rows as usize) } else { self.block };
+        let block = self.block_rows(run.rows as usize);
         let blocks = (run.rows as usize).div_ceil(block);
         let work = |b: usize, out: &mut [f32]| {
-            let row0 = b * block;
-            let rows = block.min(run.pad as usize - row0);
-            if self.plan.sections.is_empty() {
-                let tile = self.tile_of(run, state, params, &self.acts, row0, row0, rows);
-                self.plan.calls[range.clone()].iter().for_each(|call| (call.def.cpu)(&tile, call));
-                return;
-            }
             let wide = self.take();
-            let whole = self.tile_of(run, state, params, &wide, row0, row0, rows);
-            for (calls, fine) in &self.pieces {
-                let calls =
-                    calls.start.clamp(range.start, range.end)..calls.end.clamp(range.start, range.end);
-                let calls = &self.plan.calls[calls];
-                if *fine && self.tile < block {
-                    for first in (row0..row0 + rows).step_by(self.tile) {
-                        let n = self.tile.min(row0 + rows - first);
-                        let tile = self.tile_of(run, state, params, &wide, row0, first, n);
-                        calls.iter().for_each(|call| (call.def.cpu)(&tile, call));
-                    }
-                } else {
-                    calls.iter().for_each(|call| (call.def.cpu)(&whole, call));
-                }
-            }
+            let slots = wide.as_ref().unwrap_or(&self.acts);
+            let on = Block { run, state, params, wide: slots, row0: b * block, rows: block };
+            self.walk(&on, range.clone(), |i, tile| {
+                let call = &self.plan.calls[i];
+                (call.def.cpu)(tile, call);
+            });
             if let Some(kernels) = grads {
+                let whole = self.tile_of(&on, on.row0, on.rows());
                 for item in &self.items {
                     (kernels.items_cpu)(&whole, &item.job, &mut out[item.at..][..item.job.floats()]);
                 }
@@ -250,34 +254,66 @@ impl CpuPlan {
         (kernels.squares_cpu)(out)
     }
 
-    #[allow(clippy::too_many_arguments)] // what a tile is made of
-    fn tile_of<'a>(
-        &'a self,
-        run: &'a RunArgs,
-        state: &'a State,
-        params: &'a [f32],
-        wide: &'a Shared,
-        block_row0: usize,
-        row0: usize,
-        rows: usize,
-    ) -> Tile<'a> {
+    /// Rows of a block of a launch of so many rows.
+    pub fn block_rows(&self, rows: usize) -> usize {
+        if self.plan.sections.is_empty() { block_rows(rows) } else { self.block }
+    }
+
+    /// Rows of a tile of a call in a plan with sections.
+    pub fn tile_rows(&self, call: usize) -> Option<usize> {
+        let fine = self.pieces.iter().any(|(calls, fine)| *fine && calls.contains(&call));
+        (!self.plan.sections.is_empty()).then_some(if fine { self.tile } else { self.block })
+    }
+
+    /// Gives `each` every call with each of the tiles it runs on, of the launch's first block, in the order of a step.
+    pub fn first_block(
+        &self,
+        run: &RunArgs,
+        state: &State,
+        params: &[f32],
+        mut each: impl FnMut(usize, &Tile),
+    ) {
+        let wide = self.take();
+        let slots = wide.as_ref().unwrap_or(&self.acts);
+        let rows = self.block_rows(run.rows as usize);
+        let on = Block { run, state, params, wide: slots, row0: 0, rows };
+        self.walk(&on, 0..self.plan.calls.len(), &mut each);
+        self.give(wide);
+    }
+
+    fn walk(&self, on: &Block, range: Range<usize>, mut each: impl FnMut(usize, &Tile)) {
+        let (row0, rows) = (on.row0, on.rows());
+        let whole = self.tile_of(on, row0, rows);
+        for (calls, fine) in &self.pieces {
+            let calls = calls.start.clamp(range.start, range.end)..calls.end.clamp(range.start, range.end);
+            if *fine && self.tile < rows {
+                for first in (row0..row0 + rows).step_by(self.tile) {
+                    let tile = self.tile_of(on, first, self.tile.min(row0 + rows - first));
+                    calls.clone().for_each(|i| each(i, &tile));
+                }
+            } else {
+                calls.for_each(|i| each(i, &whole));
+            }
+        }
+    }
+
+    fn tile_of<'a>(&'a self, on: &Block<'a>, row0: usize, rows: usize) -> Tile<'a> {
         let sections = &self.plan.sections;
         let wide = (!sections.is_empty()).then_some(Wide {
             sections,
-            acts: wide,
-            row0: block_row0,
+            acts: on.wide,
+            row0: on.row0,
             pad: self.block,
         });
-        let consts = &self.plan.consts;
         Tile {
             row0,
             rows,
-            run,
-            state,
+            run: on.run,
+            state: on.state,
             acts: &self.acts,
             wide,
-            params,
-            consts,
+            params: on.params,
+            consts: &self.plan.consts,
             table: &self.table,
             index: &self.index,
         }
@@ -285,12 +321,15 @@ impl CpuPlan {
 
     /// Section slots for one block. Handed out, not kept for each thread: while a simulator waits for threads of its own,
     /// this one may begin another block.
-    fn take(&self) -> Shared {
+    fn take(&self) -> Option<Shared> {
+        if self.plan.sections.is_empty() {
+            return None;
+        }
         let free = self.free.lock().unwrap_or_else(|e| e.into_inner()).pop();
-        free.unwrap_or_else(|| Shared::new(self.plan.section_quads() as usize * 4 * self.block))
+        Some(free.unwrap_or_else(|| Shared::new(self.plan.section_quads() as usize * 4 * self.block)))
     }
-    fn give(&self, wide: Shared) {
-        self.free.lock().unwrap_or_else(|e| e.into_inner()).push(wide);
+    fn give(&self, wide: Option<Shared>) {
+        self.free.lock().unwrap_or_else(|e| e.into_inner()).extend(wide);
     }
 }
 

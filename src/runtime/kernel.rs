@@ -39,8 +39,8 @@ pub struct KernelDef {
     pub args: fn() -> String,
     /// The CPU twin.
     pub cpu: fn(&Tile, &Call),
-    /// Floating-point operations per row.
-    pub flops: fn(&Spec) -> u64,
+    /// Floating-point operations of a row, all its items counted.
+    pub flops: fn(&Call) -> u64,
     /// Records one call for each sample specialisation: what shader tests compile and parity tests compare.
     pub samples: &'static [fn(&mut Recorder)],
 }

@@ -111,7 +111,7 @@ pub struct Plan {
 impl Plan {
     /// Floating-point operations of the row-local part, per row.
     pub fn row_flops(&self) -> u64 {
-        self.calls.iter().map(|c| (c.def.flops)(&c.spec)).sum()
+        self.calls.iter().map(|c| (c.def.flops)(c)).sum()
     }
     /// Floating-point operations of the weight gradients, per row.
     pub fn grad_flops(&self) -> u64 {

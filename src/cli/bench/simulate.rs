@@ -9,7 +9,7 @@ use crate::cli::run::{Outcome, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Built-in models or model files, separated by commas [default: all built-in models of vectors]
+    /// Built-in models or model files, separated by commas [default: all built-in models]
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
     #[command(flatten)]
@@ -18,12 +18,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let names: Vec<String> = match args.models.as_slice() {
-        [] => {
-            let of_vectors = |name: &&&str| {
-                crate::sim::builtin(name).is_some_and(|simulator| simulator.shape().is_vector())
-            };
-            crate::sim::BUILTIN.iter().filter(of_vectors).map(ToString::to_string).collect()
-        }
+        [] => crate::sim::BUILTIN.iter().map(ToString::to_string).collect(),
         some => some.to_vec(),
     };
     let workloads =
