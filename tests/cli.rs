@@ -199,6 +199,16 @@ fn a_run_is_neither_replaced_nor_resumed_by_accident() {
     done(at, &[&train[..], &["--overwrite"]].concat());
     refused(at, &["train", "two-moons", "--resume", "-o", "other"], &["`other`", "no model.toml"]);
     refused(at, &["train", "slcp", "--resume", "-o", "run"], &["another model than `slcp`"]);
+    // what the run has seen stays what it was; the flags of the first call may be repeated
+    let resume = ["train", "two-moons", "--resume", "-o", "run", "--device", "cpu", "-q"];
+    let with = |flags: &[&'static str]| [&resume[..], flags].concat();
+    refused(at, &with(&["--batch", "32"]), &["train.batch", "expected 64", "found 32"]);
+    refused(at, &with(&["--seed", "2"]), &["train.seed", "expected 1", "found 2"]);
+    refused(at, &with(&["--simulations", "900"]), &["train.simulations", "expected none", "found 900"]);
+    refused(at, &with(&["--minutes", "1"]), &["--minutes", "5 steps", "--steps"]);
+    done(at, &with(&["--batch", "64", "--seed", "1", "--steps", "9", "--lr", "0.001"]));
+    let kept = std::fs::read_to_string(at.join("run/model.toml")).unwrap();
+    assert!(kept.contains("steps = 9\n") && kept.contains("lr = 0.001\n"), "{kept}");
 }
 
 #[test]

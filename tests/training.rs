@@ -355,6 +355,10 @@ fn a_resumed_run_takes_another_length() {
     let e = train(cut - 1, false).unwrap_err().to_string();
     assert!(e.contains("train.steps") && e.contains(&cut.to_string()), "{e}");
 
+    // a program that asks for minutes each time goes on to the end it had
+    let in_time = Trainer::new(kept().unwrap()).minutes(5.0).run_folder(folder.path()).resume(true).train();
+    assert_eq!((in_time.unwrap().1.steps, kept().unwrap().config.train.steps), (cut, Some(cut)));
+
     let longer = train(1_000_000, true).unwrap();
     assert!(longer.interrupted && longer.steps > cut, "{longer:?}");
     assert_eq!(

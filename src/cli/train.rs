@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Run folder [default: runs/MODEL]
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Go on where the run of the same folder stopped; --steps makes it longer or shorter
+    /// Go on where the run of the same folder stopped; --steps makes it longer or shorter, --lr changes its peak rate
     #[arg(long)]
     resume: bool,
     /// Replace an earlier run in the folder
@@ -97,6 +97,11 @@ fn prepare(args: &Args) -> Result<(PathBuf, Config)> {
             return Err(Error::run(&folder, "expected an interrupted run, found no model.toml", hint).into());
         }
         let config = Config::from_file(&kept)?;
+        if let (Some(_), Some(steps)) = (args.minutes, config.train.steps) {
+            let problem = format!("expected a run's own length, {steps} steps, found another in minutes");
+            let hint = "Leave --minutes out, or make the run longer or shorter with --steps";
+            return Err(Error::config("--minutes", problem, hint).into());
+        }
         if !is_run && Config::find(&args.model)?.simulator != config.simulator {
             let problem = format!("the run is of another model than `{}`", args.model);
             return Err(Error::run(&folder, problem, "Give its model, or another folder with -o").into());

@@ -5,7 +5,7 @@
 //! and a state without its weights is never used.
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
-use crate::model::config::Config;
+use crate::model::config::{Config, TrainConfig};
 use crate::model::moments::{load_moments, moments};
 use crate::model::weights::Weights;
 use crate::runtime::args::Args;
@@ -59,6 +59,26 @@ pub struct Counters {
 pub struct Folder {
     /// The folder.
     pub path: PathBuf,
+}
+
+/// A run that goes on sees the data it would have seen. Its length and its rate may change.
+fn same_data(was: &TrainConfig, now: &TrainConfig) -> Result<()> {
+    let number = |n: Option<u64>| n.map_or("none".into(), |n| n.to_string());
+    let all = [
+        ("batch", was.batch.map(|n| n as u64), now.batch.map(|n| n as u64)),
+        ("seed", Some(was.seed), Some(now.seed)),
+        ("simulations", was.simulations, now.simulations),
+        ("pool", was.pool, now.pool),
+    ];
+    match all.iter().find(|(_, was, now)| was != now) {
+        None => Ok(()),
+        Some(&(name, was, now)) => {
+            let problem =
+                format!("expected {}, with which the run began, found {}", number(was), number(now));
+            let hint = "Resume without it, or start another run in a folder of its own";
+            Err(Error::config(format!("train.{name}"), problem, hint))
+        }
+    }
 }
 
 impl Folder {
@@ -140,10 +160,11 @@ impl Folder {
         w.save_atomic(&self.state())
     }
 
-    /// Reads the state file: everything [`Folder::save_state`] wrote.
+    /// Reads the state file: everything [`Folder::save_state`] wrote. The run's data are what `config` says, or an error.
     pub fn load_state(&self, table: &ParamTable, config: &Config) -> Result<Resumed> {
         let path = self.state();
         let w = Weights::load(&path)?;
+        same_data(&w.config.train, &config.train)?;
         let text = |key: &str| {
             w.metadata.get(key).ok_or_else(|| {
                 Error::run(

@@ -245,11 +245,12 @@ impl<'a> Session<'a> {
                     ));
                 }
                 self.counters.total = steps;
-                if let Some(folder) = &self.folder {
-                    folder.save_model(&self.model.config)?;
-                }
             }
-            return Ok(());
+            if self.settings().minutes.is_some() {
+                self.model.config.train.set_steps(self.counters.total);
+            }
+            // With what was asked for this time: a length, a rate.
+            return self.folder.iter().try_for_each(|folder| folder.save_model(&self.model.config));
         }
         self.counters.tilings = self.tilings();
         self.counters.total = match (self.settings().steps, self.settings().minutes, self.epoch_steps()) {
