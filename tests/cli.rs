@@ -199,6 +199,10 @@ fn a_run_is_neither_replaced_nor_resumed_by_accident() {
     done(at, &[&train[..], &["--overwrite"]].concat());
     refused(at, &["train", "two-moons", "--resume", "-o", "other"], &["`other`", "no model.toml"]);
     refused(at, &["train", "slcp", "--resume", "-o", "run"], &["another model than `slcp`"]);
+    // a large table is read in larger batches
+    let large =
+        ["train", "two-moons", "--simulations", "3e4", "--steps", "2", "--device", "cpu", "-o", "large"];
+    assert!(done(at, &large).contains("2 steps of 256"));
     // what the run has seen stays what it was; the flags of the first call may be repeated
     let resume = ["train", "two-moons", "--resume", "-o", "run", "--device", "cpu", "-q"];
     let with = |flags: &[&'static str]| [&resume[..], flags].concat();

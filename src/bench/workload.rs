@@ -264,7 +264,7 @@ impl Opened {
     pub fn step_args(&self) -> StepArgs {
         let t = &self.model.config.train;
         StepArgs {
-            lr: t.lr.unwrap_or(5e-4) as f32,
+            lr: t.peak_rate() as f32,
             warmup: 100.0,
             total: 1e9,
             cosine: 1.0,

@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     };
     let batch = match (args.batch, args.plan) {
         (Some(rows), _) => rows,
-        (None, Which::Train) => w.model.config.train.batch.unwrap_or(64),
+        (None, Which::Train) => w.model.config.train.rows(),
         (None, _) => CAPACITY,
     };
     let counted = calls(&plan, &row);

@@ -58,7 +58,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let (folder, config) = prepare(args)?;
     let device = args.device.open()?;
-    let batch = config.train.batch.unwrap_or(64) as u64;
     let model = Model::from_config(config)?;
     writable(&folder)?;
 
@@ -72,10 +71,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         .train();
     // The bar goes before an error is printed.
     display.finish();
-    let (_, summary) = trained?;
+    let (posterior, summary) = trained?;
     let report = folder.join("report.html");
     train_page(&RunFacts::read(&folder), &folder.display().to_string()).write(&report)?;
     if !args.quiet {
+        let batch = posterior.model().config.train.rows();
         closing(out, &title(&args.model), &folder, batch, &summary)?;
     }
     Ok(Outcome::Done)
@@ -147,7 +147,7 @@ fn writable(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn closing(out: &mut dyn Write, name: &str, folder: &Path, batch: u64, summary: &Summary) -> Result<()> {
+fn closing(out: &mut dyn Write, name: &str, folder: &Path, batch: usize, summary: &Summary) -> Result<()> {
     let run = folder.display();
     let (steps, time, device) = (grouped(summary.steps), duration(summary.seconds), summary.place());
     write!(out, "Trained {name}: {steps} steps of {batch} in {time} on {device}; loss {:.3}", summary.loss)?;

@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
                 standardised(&host, &shape, &model.simulate(seed, VALIDATION_STEP, n)?, Bad::LeftOut).0
             }
         };
-        let batch = settings.batch.unwrap_or(64).min(split.as_ref().map_or(usize::MAX, |s| s.n));
+        let batch = settings.rows().min(split.as_ref().map_or(usize::MAX, |s| s.n));
         let mut exec = t.device.executor(network.table.clone(), &optim::STEP)?;
         // A simulator that only the host knows streams its pairs to the device as a table.
         let text = |s: &Arc<dyn Simulator>| if shape.is_vector() { s.wgsl() } else { s.wgsl_items() };
@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
         &self.model.config.train
     }
     pub(super) fn batch(&self) -> usize {
-        self.settings().batch.unwrap_or(64)
+        self.settings().rows()
     }
     pub(super) fn epoch_steps(&self) -> Option<usize> {
         self.split.as_ref().map(|s| offline::steps_per_epoch(s.n, self.batch()))
@@ -301,7 +301,7 @@ impl<'a> Session<'a> {
         let total = self.counters.total as f32;
         let offline = self.split.is_some();
         StepArgs {
-            lr: t.lr.unwrap_or(5e-4) as f32 * self.counters.lr_factor,
+            lr: t.peak_rate() as f32 * self.counters.lr_factor,
             // Offline the end is not known in advance: the rate stays until the validation loss stands still.
             warmup: if offline {
                 (t.warmup as f32 * total).floor().min(OFFLINE_WARMUP)

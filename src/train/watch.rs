@@ -44,7 +44,7 @@ impl Session<'_> {
         self.counters.rollbacks += 1;
         self.bad_in_a_row = 0;
         if self.counters.rollbacks > ROLLBACKS {
-            let lr = self.settings().lr.unwrap_or(5e-4) * f64::from(self.counters.lr_factor);
+            let lr = self.settings().peak_rate() * f64::from(self.counters.lr_factor);
             return Err(Error::Training {
                 step: self.step,
                 problem: format!(

@@ -272,7 +272,19 @@ pub struct TrainConfig {
     pub max_bad: f64,
 }
 
+/// Rows of a step and peak rate where nothing calls for others.
+const BATCH: usize = 64;
+const RATE: f64 = 5e-4;
+
 impl TrainConfig {
+    /// Rows of a step, as given or chosen by [`Config::settle`].
+    pub fn rows(&self) -> usize {
+        self.batch.unwrap_or(BATCH)
+    }
+    /// Peak learning rate, as given or chosen by [`Config::settle`].
+    pub fn peak_rate(&self) -> f64 {
+        self.lr.unwrap_or(RATE)
+    }
     /// Trains for this many steps; clears the other lengths.
     pub fn set_steps(&mut self, steps: u64) {
         (self.steps, self.minutes, self.epochs) = (Some(steps), None, None);
@@ -304,7 +316,7 @@ impl Config {
             self.flow.hidden = if small { vec![64, 64] } else { vec![128, 128] };
         }
         self.flow.dropout.get_or_insert(if small { 0.1 } else { 0.0 });
-        let batch = *self.train.batch.get_or_insert(if offline && !small { 256 } else { 64 });
+        let batch = *self.train.batch.get_or_insert(if offline && !small { 4 * BATCH } else { BATCH });
         if self.train.lr.is_none() {
             self.train.lr = Some(self.rate(offline, batch));
         }
@@ -314,9 +326,9 @@ impl Config {
     /// A peak learning rate that grows with the root of the batch. Online the cosine ends every run at 0 and nothing is seen
     /// twice, so it may begin four times as high as on a table; half of that with a summary network, and less above layers of 128.
     fn rate(&self, offline: bool, batch: usize) -> f64 {
-        let root = (batch as f64 / 64.0).sqrt();
+        let root = (batch as f64 / BATCH as f64).sqrt();
         if offline {
-            return 5e-4 * root.clamp(0.5, 4.0);
+            return RATE * root.clamp(0.5, 4.0);
         }
         let summaries = !matches!(self.summary.kind, None | Some(SummaryKind::Identity));
         let widest = self.flow.hidden.iter().copied().max().unwrap_or(0).max(128);
