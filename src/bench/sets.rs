@@ -26,6 +26,7 @@ kind = "{data}"
 kind = "{summary}"
 width = 64
 outputs = 32
+activation = "relu"
 [flow]
 blocks = 6
 transform = "affine"

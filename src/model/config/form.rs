@@ -166,7 +166,8 @@ pub struct SummaryConfig {
     pub time_stamps: bool,
     /// Whether recurrent networks walk in both directions.
     pub bidirectional: bool,
-    /// Activation of its layers.
+    /// Activation of its layers. Smooth by default, as a posterior changes smoothly with the data; conditioners, which may have to
+    /// bend it sharply, do better with `relu` (`docs/BAYESFLOW2020.md`).
     pub activation: Activation,
     /// Dropout probability, [0, 1).
     pub dropout: f64,
@@ -352,7 +353,7 @@ impl Default for SummaryConfig {
             heads: None,
             time_stamps: false,
             bidirectional: false,
-            activation: Activation::Relu,
+            activation: Activation::Silu,
             dropout: 0.0,
         }
     }
