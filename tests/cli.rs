@@ -209,7 +209,21 @@ fn a_run_is_neither_replaced_nor_resumed_by_accident() {
     refused(at, &with(&["--batch", "32"]), &["train.batch", "expected 64", "found 32"]);
     refused(at, &with(&["--seed", "2"]), &["train.seed", "expected 1", "found 2"]);
     refused(at, &with(&["--simulations", "900"]), &["train.simulations", "expected none", "found 900"]);
-    refused(at, &with(&["--minutes", "1"]), &["--minutes", "5 steps", "--steps"]);
+    refused(at, &with(&["--minutes", "1"]), &["--minutes", "has its length", "--steps"]);
+    let model = at.join("run/model.toml");
+    let kept = std::fs::read_to_string(&model).unwrap();
+    for (from, to, part) in [
+        ("validation = 0.1", "validation = 0.2", "train.validation"),
+        ("activation = \"silu\"", "activation = \"relu\"", "[summary]"),
+        ("bound = 5.0", "bound = 4.0", "[flow]"),
+        ("transform = \"none\"", "transform = \"asinh\"", "[data]"),
+    ] {
+        let changed = kept.replacen(from, to, 1);
+        assert_ne!(changed, kept, "{part}");
+        std::fs::write(&model, changed).unwrap();
+        refused(at, &resume, &[part, "run so far"]);
+    }
+    std::fs::write(&model, kept).unwrap();
     done(at, &with(&["--batch", "64", "--seed", "1", "--steps", "9", "--lr", "0.001"]));
     let kept = std::fs::read_to_string(at.join("run/model.toml")).unwrap();
     assert!(kept.contains("steps = 9\n") && kept.contains("lr = 0.001\n"), "{kept}");

@@ -70,7 +70,7 @@ fn dense_and_its_gradients() {
         let inputs: Vec<Slot> =
             [(k, &x), (c, &h)].into_iter().filter(|(n, _)| *n > 0).map(|(_, v)| p.slot(v)).collect();
         let (y, delta) = (p.recorder.slot(j), p.slot(&d));
-        layer.forward(&mut p.recorder, &inputs, y);
+        layer.forward(&mut p.recorder, &layer.products(&inputs), y);
         let before = normals(4, ROWS * k.max(1));
         let (d_x, add) = (p.slot(&before), k % 2 == 1);
         let mut d_inputs = vec![None; inputs.len()];

@@ -13,7 +13,7 @@ use crate::runtime::state::RunArgs;
 /// Simulations of a pass: on the CPU, where some simulators are slow, and on a GPU, which has to be filled.
 const ROWS: [usize; 2] = [1024, 16_384];
 /// The same of data sets of many items.
-const SETS: usize = 64;
+const SETS: [usize; 2] = [256, 1024];
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,9 +42,10 @@ pub fn measure_simulate(workload: &Workload, device: &Device, seconds: f64) -> R
     w.train_plan(device)?;
     let plan = w.network.source_plan(Rows::Online, w.items);
     let meta = plan.meta;
+    let kind = usize::from(!device.is_cpu());
     let rows = match w.items {
-        Some(_) => w.chunk(&plan, device.is_cpu(), SETS),
-        None => ROWS[usize::from(!device.is_cpu())],
+        Some(_) => w.chunk(&plan, device.is_cpu(), SETS[kind]),
+        None => ROWS[kind],
     };
     let mut exec = w.executor(device)?;
     let id = exec.prepare(plan, rows)?;
@@ -93,6 +94,6 @@ mod tests {
         assert_eq!(cells(&r).len(), HEADER.len());
         let sets = Workload::find("normal-mean").unwrap().sized(30).unwrap();
         let r = measure_simulate(&sets, &Device::Cpu, 0.0).unwrap();
-        assert_eq!((r.theta_dim, r.x_dim, r.rows), (1, 30, SETS));
+        assert_eq!((r.theta_dim, r.x_dim, r.rows), (1, 30, SETS[0]));
     }
 }

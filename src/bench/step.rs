@@ -53,7 +53,7 @@ pub struct Row {
     pub seconds_per_item: Option<f64>,
     /// Useful arithmetic: 6 FLOPs a parameter and row, as the peers count it; with items, each product as often as it is made.
     pub gflops: f64,
-    /// All arithmetic of the plan: padding and element-wise functions too; with items, products and padding alone.
+    /// All arithmetic of the plan: padding and element-wise functions too.
     pub plan_gflops: f64,
     /// Matrix products alone, measured just before and after, GFLOP/s; none on a GPU.
     pub ceiling_gflops: Option<f64>,

@@ -18,6 +18,7 @@ use crate::runtime::exec::{Executor, PlanId, Snapshot};
 use crate::runtime::params::Param;
 use crate::runtime::plan::Plan;
 use crate::runtime::state::StepArgs;
+use crate::sim::DataShape;
 use crate::train::items::rows_at_a_time;
 
 use super::sets;
@@ -92,12 +93,22 @@ impl Workload {
     pub fn sized(&self, items: usize) -> Result<Self> {
         let mut config = self.config.clone();
         if self.items.is_none() || config.simulator.builtin.is_some() {
-            if Model::from_config(config.clone())?.shape()?.is_vector() {
+            let shape = Model::from_config(config.clone())?.shape()?;
+            if shape.is_vector() {
                 let problem = format!("expected a model whose data sets have items, found `{}`", self.name);
                 return Err(Error::config("items", problem, "Leave --items out"));
             }
-            config.data.size = vec![items];
-            config = config.checked("the command line")?;
+            if let DataShape::Field { .. } = shape {
+                let most = shape.items().1;
+                if items != most {
+                    let problem =
+                        format!("expected {most}, the whole field of `{}`, found {items}", self.name);
+                    return Err(Error::config("items", problem, "Leave --items out"));
+                }
+            } else {
+                config.data.size = vec![items];
+                config = config.checked("the command line")?;
+            }
         }
         Ok(Self { name: self.name.clone(), items: Some(items), config })
     }

@@ -19,7 +19,7 @@ const CAPACITY: usize = 4096;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// w, ws, a built-in model, or the path of a model file
+    /// w, ws, wd (wd-KIND with another summary network), a built-in model, or the path of a model file
     #[arg(value_name = "MODEL")]
     model: String,
     /// The plan of a training step, of a loss, of draws, or of summaries

@@ -97,8 +97,8 @@ fn prepare(args: &Args) -> Result<(PathBuf, Config)> {
             return Err(Error::run(&folder, "expected an interrupted run, found no model.toml", hint).into());
         }
         let config = Config::from_file(&kept)?;
-        if let (Some(_), Some(steps)) = (args.minutes, config.train.steps) {
-            let problem = format!("expected a run's own length, {steps} steps, found another in minutes");
+        if args.minutes.is_some() {
+            let problem = "expected no time, as a run that goes on has its length, found one";
             let hint = "Leave --minutes out, or make the run longer or shorter with --steps";
             return Err(Error::config("--minutes", problem, hint).into());
         }

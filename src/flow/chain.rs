@@ -334,13 +334,13 @@ impl Flow {
         for (k, block) in self.blocks.iter().enumerate().rev() {
             r.release(start);
             let c = &block.second;
-            let t = c.mlp.forward(r, &inputs(v.a, u.first(), condition), false);
-            self.transform(r, Pass::Inverse, c.n, u.b, t.out, v.b, meta);
+            let raw = c.mlp.draw(r, &inputs(v.a, u.first(), condition));
+            self.transform(r, Pass::Inverse, c.n, u.b, raw, v.b, meta);
             if let Some(c) = &block.first {
                 // No release here: the two networks differ in width, and a slot may come back only where the same
                 // offset has the same width (see `Recorder::release`).
-                let t = c.mlp.forward(r, &inputs(u.b, u.second(), condition), false);
-                self.transform(r, Pass::Inverse, c.n, u.a, t.out, v.a, meta);
+                let raw = c.mlp.draw(r, &inputs(u.b, u.second(), condition));
+                self.transform(r, Pass::Inverse, c.n, u.a, raw, v.a, meta);
             }
             let mut mixed = u;
             if let Some((vectors, count)) = block.vectors {

@@ -65,7 +65,21 @@ fn dense_cpu(tile: &Tile, call: &Call) {
         (false, Some(b)) => Start::Row(b),
         (false, None) => Start::Zero,
     };
-    gemm(tile.rows, j, k, x, k, 1, tile.param(a.weight, k * j), j, y, j, start);
+    let w = tile.param(a.weight, k * j);
+    let add = matches!(start, Start::Add);
+    if !add && k > 0 && same_rows(x, k) {
+        // A condition that all rows share, in draws: formed once. A row has the same bits alone and among others.
+        let (first, others) = y.split_at_mut(j);
+        gemm(1, j, k, x, k, 1, w, j, first, j, start);
+        return others.chunks_exact_mut(j).for_each(|row| row.copy_from_slice(first));
+    }
+    gemm(tile.rows, j, k, x, k, 1, w, j, y, j, start);
+}
+
+/// Whether all rows of `k` floats have the same bits.
+fn same_rows(x: &[f32], k: usize) -> bool {
+    let bits: &[u32] = bytemuck::cast_slice(x);
+    bits[k..] == bits[..bits.len() - k]
 }
 
 /// A dense layer's parameters, possibly with a second input that has its own matrix.
@@ -76,6 +90,13 @@ pub struct Dense {
     bias: Option<u32>,
     /// Outputs.
     pub cols: usize,
+}
+
+/// One product of a layer, `x W`.
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    x: Slot,
+    weight: Weight,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +114,7 @@ impl Dense {
         dense
     }
 
-    /// The same without a bias; only [`Dense::add`] records it.
+    /// The same without a bias, for products that another layer adds.
     pub fn declare_linear(
         table: &mut ParamTable,
         name: &str,
@@ -115,30 +136,24 @@ impl Dense {
         Self { weights, bias: None, cols }
     }
 
-    /// Records `y = sum_i x_i W_i + b`; `inputs` in the order of the declaration, without those of size 0.
-    pub fn forward(&self, r: &mut Recorder, inputs: &[Slot], y: Slot) {
+    /// The products of its inputs, in the order of the declaration, without those of size 0.
+    pub fn products(&self, inputs: &[Slot]) -> Vec<Product> {
+        assert_eq!(inputs.len(), self.weights.len(), "dense: one slot per matrix");
+        self.weights.iter().zip(inputs).map(|(&weight, &x)| Product { x, weight }).collect()
+    }
+
+    /// Records `y = b + sum_i x_i W_i`, summed in this order.
+    pub fn forward(&self, r: &mut Recorder, products: &[Product], y: Slot) {
         let j = pad4(self.cols);
         let bias = self.bias.expect("a linear map is added, not recorded alone");
-        if inputs.is_empty() {
+        if products.is_empty() {
             // Nothing to look at (one parameter, no condition): the output is the bias.
             let args = DenseArgs { x: y.at, weight: bias, bias, y: y.at };
             return r.call(&DENSE, spec(0, j, true, false), args);
         }
-        self.products(r, inputs, y, true);
-    }
-
-    /// Records `y += sum_i x_i W_i`.
-    pub fn add(&self, r: &mut Recorder, inputs: &[Slot], y: Slot) {
-        self.products(r, inputs, y, false);
-    }
-
-    fn products(&self, r: &mut Recorder, inputs: &[Slot], y: Slot, first: bool) {
-        let j = pad4(self.cols);
-        assert_eq!(inputs.len(), self.weights.len(), "dense: one slot per matrix");
-        for (i, (w, x)) in self.weights.iter().zip(inputs).enumerate() {
-            let begin = first && i == 0;
-            let args = DenseArgs { x: x.at, weight: w.at, bias: self.bias.unwrap_or(0), y: y.at };
-            r.call(&DENSE, spec(pad4(w.rows), j, begin, !begin), args);
+        for (i, p) in products.iter().enumerate() {
+            let args = DenseArgs { x: p.x.at, weight: p.weight.at, bias, y: y.at };
+            r.call(&DENSE, spec(pad4(p.weight.rows), j, i == 0, i > 0), args);
         }
     }
 

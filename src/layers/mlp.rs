@@ -77,15 +77,28 @@ impl Mlp {
 
     /// Records the network; `inputs` without those of size 0. `training` turns dropout on and prepares the way back.
     pub fn forward(&self, r: &mut Recorder, inputs: &[Slot], training: bool) -> MlpTrace {
+        self.record(r, inputs, training, false)
+    }
+
+    /// Records the network for draws; its output. Many of them share a condition, the last input, whose part of a sum comes first:
+    /// so a tile of rows that share it forms it once.
+    pub fn draw(&self, r: &mut Recorder, inputs: &[Slot]) -> Slot {
+        self.record(r, inputs, false, true).out
+    }
+
+    fn record(&self, r: &mut Recorder, inputs: &[Slot], training: bool, last_first: bool) -> MlpTrace {
         let mut trace = MlpTrace { inputs: inputs.to_vec(), pre: vec![], post: vec![], out: Slot::default() };
         for (l, layer) in self.layers.iter().enumerate() {
             let pre = r.slot(layer.cols);
             let x = if l == 0 { inputs } else { &trace.post[l - 1..l] };
-            layer.forward(r, x, pre);
+            let mut products = layer.products(x);
+            let skip = self.skip.as_ref().filter(|_| l == self.shape.hidden.len());
+            products.extend(skip.iter().flat_map(|skip| skip.products(inputs)));
+            if last_first {
+                products.reverse();
+            }
+            layer.forward(r, &products, pre);
             if l == self.shape.hidden.len() {
-                if let Some(skip) = &self.skip {
-                    skip.add(r, inputs, pre);
-                }
                 trace.out = pre;
                 break;
             }

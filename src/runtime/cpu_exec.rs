@@ -26,7 +26,7 @@ pub fn tile_rows(rows: usize) -> usize {
 }
 
 /// Rows of a step that are taken to their gradients before the next: more would not stay in the caches that are shared.
-const CHUNK: usize = 256;
+pub const CHUNK: usize = 256;
 
 /// Even chunks of a batch, in whole tiles.
 fn chunk_rows(batch: usize, capacity: usize) -> usize {

@@ -5,7 +5,7 @@
 //! and a state without its weights is never used.
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
-use crate::model::config::{Config, TrainConfig};
+use crate::model::config::Config;
 use crate::model::moments::{load_moments, moments};
 use crate::model::weights::Weights;
 use crate::runtime::args::Args;
@@ -61,23 +61,34 @@ pub struct Folder {
     pub path: PathBuf,
 }
 
-/// A run that goes on sees the data it would have seen. Its length and its rate may change.
-fn same_data(was: &TrainConfig, now: &TrainConfig) -> Result<()> {
+/// A run that goes on has the network that it had and sees the data that it would have seen; its length and its rate may change.
+fn same_run(was: &Config, now: &Config) -> Result<()> {
+    let hint = "Ask for the same, or start another run in a folder of its own";
+    let (a, b) = (&was.train, &now.train);
     let number = |n: Option<u64>| n.map_or("none".into(), |n| n.to_string());
-    let all = [
-        ("batch", was.batch.map(|n| n as u64), now.batch.map(|n| n as u64)),
-        ("seed", Some(was.seed), Some(now.seed)),
-        ("simulations", was.simulations, now.simulations),
-        ("pool", was.pool, now.pool),
+    let data = [
+        ("seed", number(Some(a.seed)), number(Some(b.seed))),
+        ("simulations", number(a.simulations), number(b.simulations)),
+        ("pool", number(a.pool), number(b.pool)),
+        ("rounds", number(a.rounds), number(b.rounds)),
+        ("validation", a.validation.to_string(), b.validation.to_string()),
     ];
-    match all.iter().find(|(_, was, now)| was != now) {
-        None => Ok(()),
-        Some(&(name, was, now)) => {
-            let problem =
-                format!("expected {}, with which the run began, found {}", number(was), number(now));
-            let hint = "Resume without it, or start another run in a folder of its own";
-            Err(Error::config(format!("train.{name}"), problem, hint))
+    if let Some((name, was, now)) = data.iter().find(|(_, was, now)| was != now) {
+        let problem = format!("expected {was}, as in the run so far, found {now}");
+        return Err(Error::config(format!("train.{name}"), problem, hint));
+    }
+    let network = [
+        ("parameter", was.parameter == now.parameter),
+        ("data", was.data == now.data),
+        ("summary", was.summary == now.summary),
+        ("flow", was.flow == now.flow),
+    ];
+    match network.iter().find(|(_, same)| !same) {
+        Some((name, _)) => {
+            let problem = format!("expected the settings of `[{name}]` in the run so far, found others");
+            Err(Error::config(*name, problem, hint))
         }
+        None => Ok(()),
     }
 }
 
@@ -160,11 +171,21 @@ impl Folder {
         w.save_atomic(&self.state())
     }
 
-    /// Reads the state file: everything [`Folder::save_state`] wrote. The run's data are what `config` says, or an error.
+    /// That a run of `config` can go on from the state, where there is one: before anything is simulated for it.
+    pub fn check_same(&self, config: &Config) -> Result<()> {
+        let path = self.state();
+        if path.exists() { same_run(&Weights::load(&path)?.config, config) } else { Ok(()) }
+    }
+
+    /// Reads the state file: everything [`Folder::save_state`] wrote. Batches are as large as they were, or it is an error.
     pub fn load_state(&self, table: &ParamTable, config: &Config) -> Result<Resumed> {
         let path = self.state();
         let w = Weights::load(&path)?;
-        same_data(&w.config.train, &config.train)?;
+        let (was, now) = (w.config.train.rows(), config.train.rows());
+        if was != now {
+            let problem = format!("expected {was}, as in the run so far, found {now}");
+            return Err(Error::config("train.batch", problem, "Ask for the same, or start another run"));
+        }
         let text = |key: &str| {
             w.metadata.get(key).ok_or_else(|| {
                 Error::run(

@@ -88,6 +88,9 @@ impl<'a> Session<'a> {
         let (d, seed, shape) = (model.theta_dim(), settings.seed, model.shape()?);
         let offline = settings.mode == Some(Mode::Offline) || t.data.is_some();
         let folder = t.folder.as_deref().map(Folder::create).transpose()?;
+        if let Some(folder) = folder.as_ref().filter(|_| t.resume) {
+            folder.check_same(&model.config)?;
+        }
         let table = match t.data {
             Some(pairs) => Some(pairs),
             None if offline => Some(model.table(seed, settings.simulations.map(|n| n as usize))?),
@@ -233,7 +236,8 @@ impl<'a> Session<'a> {
             self.resumed = true;
             self.keep_tilings()?;
             // Another length may be asked for: the schedule is stretched or cut, which the user sees in the new total.
-            if let Some(steps) = self.settings().steps.filter(|&s| s != self.counters.total) {
+            let epochs = self.settings().epochs.zip(self.epoch_steps()).map(|(n, per)| n * per as u64);
+            if let Some(steps) = self.settings().steps.or(epochs).filter(|&s| s != self.counters.total) {
                 if steps < self.step {
                     let made = self.step;
                     let problem =

@@ -14,7 +14,7 @@ pub(super) struct Args {
     /// The kernels of a training step, or those that draw
     #[arg(long, value_enum, default_value = "train")]
     plan: Plan,
-    /// Rows of a call on a GPU; on the CPU a call is timed on a tile of rows
+    /// Rows of a call on a GPU; on the CPU a call is timed on a block of at most 16
     #[arg(long, value_parser = size, default_value = "1024")]
     batch: usize,
 }
