@@ -5,6 +5,9 @@ pub const ABS: f32 = 1e-5;
 /// Allowed difference, relative to the larger of the two.
 pub const REL: f32 = 2e-5;
 
+/// Of so many results of a kernel that works in place, one may be what was there before.
+pub const CHANCE: usize = 1000;
+
 /// The element that is off the most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worst {
@@ -20,7 +23,8 @@ pub struct Worst {
 
 /// Judges the slots after a kernel. `cpu_before`, `cpu`: the twin's slots before and after; `gpu_before`, `gpu`: the
 /// device's. Elements the twin changed must agree within the tolerance, `slack` times the usual one; all others must keep
-/// their bits.
+/// their bits. But for every [`CHANCE`] elements changed, one may be found within the tolerance of what it was: what the twin
+/// computed for it happened to be that.
 ///
 /// # Errors
 /// A sentence about the first element that is wrong. NaN is wrong.
@@ -40,14 +44,21 @@ pub fn judge(
             gpu.len()
         ));
     }
-    if cpu.iter().zip(cpu_before).all(|(a, b)| a.to_bits() == b.to_bits()) {
+    let changed = cpu.iter().zip(cpu_before).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+    if changed == 0 {
         return Err("the twin changes nothing, so there is nothing to compare".into());
     }
     let mut worst = Worst { error: 0.0, at: 0, cpu: 0.0, gpu: 0.0 };
+    let mut by_chance = changed / CHANCE;
     for at in 0..n {
         let (want, got) = (cpu[at], gpu[at]);
+        let error = (want - got).abs() / (slack * (ABS + REL * want.abs().max(got.abs())));
         if want.to_bits() == cpu_before[at].to_bits() {
             if got.to_bits() != gpu_before[at].to_bits() {
+                if error <= 1.0 && by_chance > 0 {
+                    by_chance -= 1;
+                    continue;
+                }
                 return Err(format!(
                     "float {at}: expected it untouched at {:e}, found {got:e}",
                     gpu_before[at]
@@ -55,7 +66,6 @@ pub fn judge(
             }
             continue;
         }
-        let error = (want - got).abs() / (slack * (ABS + REL * want.abs().max(got.abs())));
         // NaN counts as wrong
         if error.is_nan() || error > 1.0 {
             return Err(format!("float {at}: expected {want:e}, found {got:e}"));
@@ -93,6 +103,25 @@ mod tests {
         let w = judged(|_| {}).unwrap();
         assert_eq!((w.at, w.cpu), (3, 0.0));
         assert!(w.error > 0.4 && w.error < 0.6);
+    }
+    #[test]
+    fn one_of_many_results_may_be_what_was_there() {
+        let before: Vec<f32> = (0..2000).map(|i| i as f32 + 1.0).collect();
+        let mut after: Vec<f32> = before.iter().map(|x| -x).collect();
+        after[7] = before[7];
+        let mut result = after.clone();
+        result[7] *= 1.0 + 1e-6;
+        let judged = |result: &[f32]| judge(&before, &after, &before, result, 1.0);
+        assert!(judged(&result).is_ok());
+        // but not by more than rounding, nor many
+        result[7] *= 1.001;
+        assert!(judged(&result).unwrap_err().contains("float 7: expected it untouched"));
+        let (mut after, mut result) = (after.clone(), after.clone());
+        for i in 10..12 {
+            (after[i], result[i]) = (before[i], before[i] * (1.0 + 1e-6));
+        }
+        result[7] = before[7];
+        assert!(judge(&before, &after, &before, &result, 1.0).unwrap_err().contains("float 11"));
     }
     #[test]
     fn sabotage_is_seen() {

@@ -3,7 +3,7 @@
 //! `s = (2a/pi) atan(raw/a)`, a = 1.9, keeps each scale in `(e^-a, e^a)`, so no step can overflow. The conditioner's
 //! output per row is `[raw (N) | t (N)]`, each part padded to 4.
 use crate::args;
-use crate::math::{atan_, exp_};
+use crate::math::loops::{atan, exp};
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::pad4;
@@ -11,6 +11,8 @@ use crate::runtime::plan::meta;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Tile;
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
+use std::array::from_fn;
 
 /// Bound of the log scale.
 pub const SOFT: f32 = 1.9;
@@ -75,9 +77,44 @@ pub fn spec(n: usize) -> Spec {
     Spec::new(&[("N", n), ("WIDTH", pad4(n))])
 }
 
+/// Rows in lockstep on the CPU: a row by itself would wait for one long chain of operations.
+const LANES: usize = 16;
+type Lanes = [f32; LANES];
+
 #[inline(always)]
-fn soft_clamp(raw: f32) -> f32 {
-    2.0 * SOFT / std::f32::consts::PI * atan_(raw / SOFT)
+fn soft_clamp<const FUSED: bool>(raw: f32) -> f32 {
+    2.0 * SOFT / std::f32::consts::PI * atan::<FUSED>(raw * (1.0 / SOFT))
+}
+
+/// Blocks of up to [`LANES`] of `rows` rows: the first, and how many.
+#[inline(always)]
+fn blocks(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(LANES).map(move |first| (first, LANES.min(rows - first)))
+}
+
+/// Column `i` of `rows` rows of `w` floats; lanes without a row hold 0.
+#[inline(always)]
+fn column(x: &[f32], w: usize, i: usize, rows: usize) -> Lanes {
+    let x = &x[i..];
+    if rows == LANES {
+        return from_fn(|l| x[l * w]);
+    }
+    from_fn(|l| if l < rows { x[l * w] } else { 0.0 })
+}
+
+#[inline(always)]
+fn set_column(x: &mut [f32], w: usize, i: usize, rows: usize, values: &Lanes) {
+    for (row, value) in x.chunks_exact_mut(w).zip(&values[..rows]) {
+        row[i] = *value;
+    }
+}
+
+/// 0 for what no coordinate stands behind: nothing may flow into it.
+#[inline(always)]
+fn clear_padding(x: &mut [f32], w: usize, n: usize) {
+    if n < w {
+        x.chunks_exact_mut(w).for_each(|row| row[n..].fill(0.0));
+    }
 }
 
 fn forward_cpu(tile: &Tile, call: &Call) {
@@ -98,16 +135,26 @@ fn forward_cpu(tile: &Tile, call: &Call) {
     "aarch64+neon"
 ))]
 fn forward_rows(n: usize, w: usize, u: &[f32], o: &[f32], v: &mut [f32], m: &mut [f32]) {
-    for (r, v) in v.chunks_exact_mut(w).enumerate() {
-        let (u, o) = (&u[r * w..][..w], &o[r * 2 * w..][..2 * w]);
-        let mut logdet = 0.0;
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
+    for (first, rows) in blocks(v.len() / w) {
+        let (u, o) = (&u[first * w..], &o[first * 2 * w..]);
+        let v = &mut v[first * w..][..rows * w];
+        let mut logdet = [0.0; LANES];
         for i in 0..n {
-            let s = soft_clamp(o[i]);
-            v[i] = u[i] * exp_(s) + o[w + i];
-            logdet += s;
+            let (raw, t, u) =
+                (column(o, 2 * w, i, rows), column(o, 2 * w, w + i, rows), column(u, w, i, rows));
+            let mut out = [0.0; LANES];
+            for l in 0..LANES {
+                let s = soft_clamp::<FUSED>(raw[l]);
+                out[l] = u[l] * exp::<FUSED>(s) + t[l];
+                logdet[l] += s;
+            }
+            set_column(v, w, i, rows, &out);
         }
-        v[n..].fill(0.0);
-        m[4 * r + meta::LOGDET] += logdet;
+        clear_padding(v, w, n);
+        for (m, logdet) in m[4 * first..].as_chunks_mut::<4>().0.iter_mut().zip(&logdet[..rows]) {
+            m[meta::LOGDET] += logdet;
+        }
     }
 }
 
@@ -122,12 +169,20 @@ fn inverse_cpu(tile: &Tile, call: &Call) {
     "aarch64+neon"
 ))]
 fn inverse_rows(n: usize, w: usize, v: &[f32], o: &[f32], u: &mut [f32]) {
-    for (r, u) in u.chunks_exact_mut(w).enumerate() {
-        let (v, o) = (&v[r * w..][..w], &o[r * 2 * w..][..2 * w]);
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
+    for (first, rows) in blocks(u.len() / w) {
+        let (v, o) = (&v[first * w..], &o[first * 2 * w..]);
+        let u = &mut u[first * w..][..rows * w];
         for i in 0..n {
-            u[i] = (v[i] - o[w + i]) * exp_(-soft_clamp(o[i]));
+            let (raw, t, v) =
+                (column(o, 2 * w, i, rows), column(o, 2 * w, w + i, rows), column(v, w, i, rows));
+            let mut out = [0.0; LANES];
+            for l in 0..LANES {
+                out[l] = (v[l] - t[l]) * exp::<FUSED>(-soft_clamp::<FUSED>(raw[l]));
+            }
+            set_column(u, w, i, rows, &out);
         }
-        u[n..].fill(0.0);
+        clear_padding(u, w, n);
     }
 }
 
@@ -149,19 +204,24 @@ fn backward_cpu(tile: &Tile, call: &Call) {
     "aarch64+neon"
 ))]
 fn backward_rows(n: usize, w: usize, u: &[f32], o: &mut [f32], d: &mut [f32], m: &[f32]) {
-    for (r, d) in d.chunks_exact_mut(w).enumerate() {
-        let u = &u[r * w..][..w];
-        let (raw, t) = o[r * 2 * w..][..2 * w].split_at_mut(w);
-        let d_logdet = -m[4 * r + meta::WEIGHT];
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
+    for (first, rows) in blocks(d.len() / w) {
+        let (u, m) = (&u[first * w..], &m[4 * first..]);
+        let (o, d) = (&mut o[first * 2 * w..][..rows * 2 * w], &mut d[first * w..][..rows * w]);
+        let weight = column(m, 4, meta::WEIGHT, rows);
         for i in 0..n {
-            let (scale, q) = (exp_(soft_clamp(raw[i])), raw[i] / SOFT);
-            raw[i] = (d[i] * u[i] * scale + d_logdet) * std::f32::consts::FRAC_2_PI / (1.0 + q * q);
-            t[i] = d[i];
-            d[i] *= scale;
+            let (mut raw, u, v) = (column(o, 2 * w, i, rows), column(u, w, i, rows), column(d, w, i, rows));
+            let mut out = [0.0; LANES];
+            for l in 0..LANES {
+                let (scale, q) = (exp::<FUSED>(soft_clamp::<FUSED>(raw[l])), raw[l] * (1.0 / SOFT));
+                raw[l] = (v[l] * u[l] * scale - weight[l]) * std::f32::consts::FRAC_2_PI / (1.0 + q * q);
+                out[l] = v[l] * scale;
+            }
+            set_column(o, 2 * w, i, rows, &raw);
+            set_column(o, 2 * w, w + i, rows, &v);
+            set_column(d, w, i, rows, &out);
         }
-        // Padding has no coordinate: nothing may flow into it.
-        raw[n..].fill(0.0);
-        t[n..].fill(0.0);
-        d[n..].fill(0.0);
+        clear_padding(o, w, n);
+        clear_padding(d, w, n);
     }
 }

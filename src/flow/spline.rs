@@ -11,6 +11,7 @@ use crate::runtime::plan::meta;
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Tile;
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 
 macro_rules! pass {
     ($name:literal, $cpu:expr, $samples:expr) => {
@@ -81,12 +82,12 @@ fn shape(call: &Call) -> Shape {
 /// Raw parameters of coordinate `c` of up to 16 rows, row by row into lanes; absent rows repeat the last one.
 #[inline(always)]
 fn load(s: &Shape, o: &[f32], row: usize, rows: usize, c: usize, raw: &mut [Lane]) {
-    for l in 0..LANES {
+    let from: [&[f32]; LANES] = std::array::from_fn(|l| {
         let r = row + l.min(rows - row - 1);
-        let from = &o[(r * s.n + c) * s.stride..][..3 * s.bins - 1];
-        for (i, &x) in from.iter().enumerate() {
-            raw[i][l] = x;
-        }
+        &o[(r * s.n + c) * s.stride..][..3 * s.bins - 1]
+    });
+    for (i, raw) in raw[..3 * s.bins - 1].iter_mut().enumerate() {
+        *raw = std::array::from_fn(|l| from[l][i]);
     }
 }
 #[inline(always)]
@@ -113,12 +114,13 @@ fn forward_cpu(tile: &Tile, call: &Call) {
     "aarch64+neon"
 ))]
 fn forward_rows(s: &Shape, rows: usize, u: &[f32], o: &[f32], v: &mut [f32], m: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     let (mut raw, mut shares) = ([[0.0; LANES]; 3 * MAX_BINS], [[0.0; LANES]; 2 * MAX_BINS]);
     for row in (0..rows).step_by(LANES) {
         for c in 0..s.n {
             load(s, o, row, rows, c, &mut raw);
             let x = column(u, s.width, row, rows, c);
-            let (y, logdet) = forward(&raw, s.bins, s.bound, &x, &mut shares);
+            let (y, logdet) = forward::<FUSED>(&raw, s.bins, s.bound, &x, &mut shares);
             for l in 0..LANES.min(rows - row) {
                 v[(row + l) * s.width + c] = y[l];
                 m[4 * (row + l) + meta::LOGDET] += logdet[l];
@@ -147,12 +149,13 @@ fn inverse_cpu(tile: &Tile, call: &Call) {
     "aarch64+neon"
 ))]
 fn inverse_rows(s: &Shape, rows: usize, v: &[f32], o: &[f32], u: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     let (mut raw, mut shares) = ([[0.0; LANES]; 3 * MAX_BINS], [[0.0; LANES]; 2 * MAX_BINS]);
     for row in (0..rows).step_by(LANES) {
         for c in 0..s.n {
             load(s, o, row, rows, c, &mut raw);
             let y = column(v, s.width, row, rows, c);
-            let x = inverse(&raw, s.bins, s.bound, &y, &mut shares);
+            let x = inverse::<FUSED>(&raw, s.bins, s.bound, &y, &mut shares);
             for l in 0..LANES.min(rows - row) {
                 u[(row + l) * s.width + c] = x[l];
             }
@@ -182,6 +185,7 @@ fn backward_cpu(tile: &Tile, call: &Call) {
     "aarch64+neon"
 ))]
 fn backward_rows(s: &Shape, rows: usize, u: &[f32], o: &mut [f32], d: &mut [f32], m: &[f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     let (mut raw, mut shares) = ([[0.0; LANES]; 3 * MAX_BINS], [[0.0; LANES]; 2 * MAX_BINS]);
     for row in (0..rows).step_by(LANES) {
         let present = LANES.min(rows - row);
@@ -191,7 +195,7 @@ fn backward_rows(s: &Shape, rows: usize, u: &[f32], o: &mut [f32], d: &mut [f32]
             load(s, o, row, rows, c, &mut raw);
             let x = column(u, s.width, row, rows, c);
             let d_y = column(d, s.width, row, rows, c);
-            let d_x = backward(&mut raw, s.bins, s.bound, &x, &d_y, &d_logdet, &mut shares);
+            let d_x = backward::<FUSED>(&mut raw, s.bins, s.bound, &x, &d_y, &d_logdet, &mut shares);
             for l in 0..present {
                 d[(row + l) * s.width + c] = d_x[l];
                 let to = &mut o[((row + l) * s.n + c) * s.stride..][..s.stride];

@@ -3,7 +3,9 @@
 //!
 //! Twin of `shaders/flow/spline_math.wgsl`. Raw parameters of one coordinate: K widths, K heights, K-1 interior
 //! derivatives. All zero gives the identity.
-use crate::math::{exp_, log_, sigmoid_, softplus_};
+use std::array::from_fn;
+
+use crate::math::loops::{exp, log, sigmoid, softplus};
 
 /// Rows handled together.
 pub const LANES: usize = 16;
@@ -47,36 +49,52 @@ pub struct Bin {
 
 /// Softmax over `raw[0..k]`, in place of `out`.
 #[inline(always)]
-fn softmax(raw: &[Lane], out: &mut [Lane], k: usize) {
+fn softmax<const FUSED: bool>(raw: &[Lane], out: &mut [Lane], k: usize) {
     let mut top = raw[0];
     for r in &raw[1..k] {
-        for l in 0..LANES {
-            top[l] = top[l].max(r[l]);
-        }
+        top = from_fn(|l| top[l].max(r[l]));
     }
     let mut sum = [0.0; LANES];
-    for i in 0..k {
-        for l in 0..LANES {
-            out[i][l] = exp_(raw[i][l] - top[l]);
-            sum[l] += out[i][l];
-        }
+    for (out, r) in out[..k].iter_mut().zip(raw) {
+        let e: Lane = from_fn(|l| exp::<FUSED>(r[l] - top[l]));
+        *out = e;
+        add(&mut sum, &e);
     }
+    let inverse: Lane = sum.map(|sum| 1.0 / sum);
+    for out in &mut out[..k] {
+        let share: Lane = from_fn(|l| out[l] * inverse[l]);
+        *out = share;
+    }
+}
+
+/// `old = new` in the lanes where `here` has all bits. One array at a time: a loop over all of them is left scalar by the compiler.
+#[inline(always)]
+fn pick<T: Copy>(here: &[u32; LANES], old: &mut [T; LANES], new: &[T; LANES]) {
     for l in 0..LANES {
-        sum[l] = 1.0 / sum[l];
+        old[l] = if here[l] != 0 { new[l] } else { old[l] };
     }
-    for o in &mut out[..k] {
-        for l in 0..LANES {
-            o[l] *= sum[l];
-        }
+}
+
+#[inline(always)]
+fn add(sum: &mut Lane, x: &Lane) {
+    for l in 0..LANES {
+        sum[l] += x[l];
     }
 }
 
 /// Finds each lane's bin by the left knots (`by_height`: of heights, for the inverse).
 #[inline(always)]
-pub fn find(raw: &[Lane], k: usize, bound: f32, value: &Lane, by_height: bool, shares: &mut [Lane]) -> Bin {
+pub fn find<const FUSED: bool>(
+    raw: &[Lane],
+    k: usize,
+    bound: f32,
+    value: &Lane,
+    by_height: bool,
+    shares: &mut [Lane],
+) -> Bin {
     let (sw, sh) = shares.split_at_mut(MAX_BINS);
-    softmax(raw, sw, k);
-    softmax(&raw[k..], sh, k);
+    softmax::<FUSED>(raw, sw, k);
+    softmax::<FUSED>(&raw[k..], sh, k);
     let zero = [0.0; LANES];
     let mut bin = Bin {
         k: [0; LANES],
@@ -93,37 +111,37 @@ pub fn find(raw: &[Lane], k: usize, bound: f32, value: &Lane, by_height: bool, s
     };
     let range = 2.0 * bound;
     let free = 1.0 - MIN_SHARE * k as f32;
-    let (mut x, mut y, mut bw, mut bh) = ([-bound; LANES], [-bound; LANES], zero, zero);
+    let sizes = |share: &Lane| -> Lane { from_fn(|l| range * (MIN_SHARE + free * share[l])) };
+    let (mut x, mut y, mut below_w, mut below_h) = ([-bound; LANES], [-bound; LANES], zero, zero);
     for i in 0..k {
         // raw derivative on the left of bin i is parameter 2k + i - 1, on the right 2k + i
         let left = &raw[if i > 0 { 2 * k + i - 1 } else { 0 }];
         let right = &raw[if i + 1 < k { 2 * k + i } else { 0 }];
-        for l in 0..LANES {
-            let w = range * (MIN_SHARE + free * sw[i][l]);
-            let h = range * (MIN_SHARE + free * sh[i][l]);
-            let knot = if by_height { y[l] } else { x[l] };
-            let here = i == 0 || value[l] >= knot;
-            bin.k[l] = if here { i as u32 } else { bin.k[l] };
-            bin.x[l] = if here { x[l] } else { bin.x[l] };
-            bin.w[l] = if here { w } else { bin.w[l] };
-            bin.y[l] = if here { y[l] } else { bin.y[l] };
-            bin.h[l] = if here { h } else { bin.h[l] };
-            bin.d0[l] = if here { left[l] } else { bin.d0[l] };
-            bin.d1[l] = if here { right[l] } else { bin.d1[l] };
-            bin.share_w[l] = if here { sw[i][l] } else { bin.share_w[l] };
-            bin.below_w[l] = if here { bw[l] } else { bin.below_w[l] };
-            bin.share_h[l] = if here { sh[i][l] } else { bin.share_h[l] };
-            bin.below_h[l] = if here { bh[l] } else { bin.below_h[l] };
-            x[l] += w;
-            y[l] += h;
-            bw[l] += sw[i][l];
-            bh[l] += sh[i][l];
-        }
+        let (w, h) = (sizes(&sw[i]), sizes(&sh[i]));
+        let knot = if by_height { y } else { x };
+        let here = from_fn(|l| if (i == 0) | (value[l] >= knot[l]) { u32::MAX } else { 0 });
+        pick(&here, &mut bin.k, &[i as u32; LANES]);
+        pick(&here, &mut bin.x, &x);
+        pick(&here, &mut bin.w, &w);
+        pick(&here, &mut bin.y, &y);
+        pick(&here, &mut bin.h, &h);
+        pick(&here, &mut bin.d0, left);
+        pick(&here, &mut bin.d1, right);
+        pick(&here, &mut bin.share_w, &sw[i]);
+        pick(&here, &mut bin.below_w, &below_w);
+        pick(&here, &mut bin.share_h, &sh[i]);
+        pick(&here, &mut bin.below_h, &below_h);
+        add(&mut x, &w);
+        add(&mut y, &h);
+        add(&mut below_w, &sw[i]);
+        add(&mut below_h, &sh[i]);
     }
     for l in 0..LANES {
         let (first, last) = (bin.k[l] == 0, bin.k[l] as usize == k - 1);
-        let (a, b) =
-            (MIN_SLOPE + softplus_(bin.d0[l] + SLOPE_SHIFT), MIN_SLOPE + softplus_(bin.d1[l] + SLOPE_SHIFT));
+        let (a, b) = (
+            MIN_SLOPE + softplus::<FUSED>(bin.d0[l] + SLOPE_SHIFT),
+            MIN_SLOPE + softplus::<FUSED>(bin.d1[l] + SLOPE_SHIFT),
+        );
         bin.d0[l] = if first { 1.0 } else { a };
         bin.d1[l] = if last { 1.0 } else { b };
     }
@@ -132,8 +150,14 @@ pub fn find(raw: &[Lane], k: usize, bound: f32, value: &Lane, by_height: bool, s
 
 /// `(y, ln dy/dx)`; identity outside `[-bound, bound]`.
 #[inline(always)]
-pub fn forward(raw: &[Lane], k: usize, bound: f32, x: &Lane, shares: &mut [Lane]) -> (Lane, Lane) {
-    let bin = find(raw, k, bound, x, false, shares);
+pub fn forward<const FUSED: bool>(
+    raw: &[Lane],
+    k: usize,
+    bound: f32,
+    x: &Lane,
+    shares: &mut [Lane],
+) -> (Lane, Lane) {
+    let bin = find::<FUSED>(raw, k, bound, x, false, shares);
     let (mut y, mut logdet) = (*x, [0.0; LANES]);
     for l in 0..LANES {
         let inside = x[l] >= -bound && x[l] <= bound;
@@ -145,15 +169,15 @@ pub fn forward(raw: &[Lane], k: usize, bound: f32, x: &Lane, shares: &mut [Lane]
         let r = (s * xi * xi + bin.d0[l] * t) / den;
         y[l] = if inside { bin.y[l] + bin.h[l] * r } else { x[l] };
         let r = s / den;
-        logdet[l] = if inside { log_(r * r * q) } else { 0.0 };
+        logdet[l] = if inside { log::<FUSED>(r * r * q) } else { 0.0 };
     }
     (y, logdet)
 }
 
 /// `x` with `forward(x) = y`.
 #[inline(always)]
-pub fn inverse(raw: &[Lane], k: usize, bound: f32, y: &Lane, shares: &mut [Lane]) -> Lane {
-    let bin = find(raw, k, bound, y, true, shares);
+pub fn inverse<const FUSED: bool>(raw: &[Lane], k: usize, bound: f32, y: &Lane, shares: &mut [Lane]) -> Lane {
+    let bin = find::<FUSED>(raw, k, bound, y, true, shares);
     let mut x = *y;
     for l in 0..LANES {
         let inside = y[l] >= -bound && y[l] <= bound;
@@ -173,7 +197,7 @@ pub fn inverse(raw: &[Lane], k: usize, bound: f32, y: &Lane, shares: &mut [Lane]
 
 /// Replaces `raw` by the gradient of `d_y y + d_logdet logdet` with respect to it; returns d_x.
 #[inline(always)]
-pub fn backward(
+pub fn backward<const FUSED: bool>(
     raw: &mut [Lane],
     k: usize,
     bound: f32,
@@ -182,7 +206,7 @@ pub fn backward(
     d_logdet: &Lane,
     shares: &mut [Lane],
 ) -> Lane {
-    let bin = find(raw, k, bound, x, false, shares);
+    let bin = find::<FUSED>(raw, k, bound, x, false, shares);
     let zero = [0.0; LANES];
     let (mut d_x, mut g_w, mut g_x, mut g_h, mut g_y, mut g_d0, mut g_d1) =
         (*d_y, zero, zero, zero, zero, zero, zero);
@@ -241,7 +265,7 @@ pub fn backward(
         for l in 0..LANES {
             let at = bin.k[l] as usize;
             let g = (if i + 1 == at { g_d0[l] } else { 0.0 }) + (if i == at { g_d1[l] } else { 0.0 });
-            raw[2 * k + i][l] = g * sigmoid_(raw[2 * k + i][l] + SLOPE_SHIFT);
+            raw[2 * k + i][l] = g * sigmoid::<FUSED>(raw[2 * k + i][l] + SLOPE_SHIFT);
         }
     }
     d_x

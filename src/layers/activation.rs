@@ -4,13 +4,15 @@
 //! (seed, step, layer, row, column). Nobody wants `p` once `a` is known, so a plan that will go backward leaves `act'(p) m` in its place: value and
 //! slope share their exponential and their division, and the way back is one product.
 use crate::args;
-use crate::math::{erf_, exp_};
+use crate::math::erf_;
+use crate::math::loops::{exp, logistic};
 use crate::rng::{philox, streams};
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::{Slot, Tile};
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 use serde::{Deserialize, Serialize};
 
 /// The non-linearities of METHOD's conditioner networks.
@@ -121,22 +123,22 @@ pub fn backward(r: &mut Recorder, pre: Slot, d_post: Slot) {
 
 /// `act(x)`; the number as a constant, so that each loop has one branch-free body.
 #[inline(always)]
-fn act<const A: usize>(x: f32) -> f32 {
+fn act<const A: usize, const FUSED: bool>(x: f32) -> f32 {
     match A {
         0 => x.max(0.0),
         1 => {
             if x > 0.0 {
                 x
             } else {
-                exp_(x.min(0.0)) - 1.0
+                exp::<FUSED>(x.min(0.0)) - 1.0
             }
         }
-        2 => x * (1.0 / (1.0 + exp_(-x))),
+        2 => x * logistic::<FUSED>(x),
         3 => 0.5 * x * (1.0 + erf_(x * std::f32::consts::FRAC_1_SQRT_2)),
-        4 => 1.0 - 2.0 / (exp_(2.0 * x) + 1.0),
+        4 => 2.0 * logistic::<FUSED>(2.0 * x) - 1.0,
         _ => {
             // tanh(ln(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2); clamped where it is 1 in f32 anyway
-            let e = exp_(x.min(20.0));
+            let e = exp::<FUSED>(x.min(20.0));
             let n = e * (e + 2.0);
             x * n / (n + 2.0)
         }
@@ -144,7 +146,7 @@ fn act<const A: usize>(x: f32) -> f32 {
 }
 /// `act'(x)`
 #[inline(always)]
-fn slope<const A: usize>(x: f32) -> f32 {
+fn slope<const A: usize, const FUSED: bool>(x: f32) -> f32 {
     match A {
         0 => {
             if x > 0.0 {
@@ -157,23 +159,23 @@ fn slope<const A: usize>(x: f32) -> f32 {
             if x > 0.0 {
                 1.0
             } else {
-                exp_(x.min(0.0))
+                exp::<FUSED>(x.min(0.0))
             }
         }
         2 => {
-            let p = 1.0 / (1.0 + exp_(-x));
-            p * (1.0 + x * (1.0 - p))
+            let p = logistic::<FUSED>(x);
+            p + x * p * (1.0 - p)
         }
         3 => {
-            let phi = 0.398_942_3 * exp_(-0.5 * x * x);
+            let phi = 0.398_942_3 * exp::<FUSED>(-0.5 * x * x);
             0.5 * (1.0 + erf_(x * std::f32::consts::FRAC_1_SQRT_2)) + x * phi
         }
         4 => {
-            let h = act::<4>(x);
+            let h = act::<4, FUSED>(x);
             1.0 - h * h
         }
         _ => {
-            let e = exp_(x.min(20.0));
+            let e = exp::<FUSED>(x.min(20.0));
             let n = e * (e + 2.0);
             let t = n / (n + 2.0);
             // d tanh(softplus) = (1 - t^2) sigmoid
@@ -188,7 +190,8 @@ fn slope<const A: usize>(x: f32) -> f32 {
     "aarch64+neon"
 ))]
 fn values<const A: usize>(post: &mut [f32], pre: &[f32]) {
-    post.iter_mut().zip(pre).for_each(|(post, &pre)| *post = act::<A>(pre));
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
+    post.iter_mut().zip(pre).for_each(|(post, &pre)| *post = act::<A, FUSED>(pre));
 }
 #[multiversion(targets(
     "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
@@ -196,10 +199,11 @@ fn values<const A: usize>(post: &mut [f32], pre: &[f32]) {
     "aarch64+neon"
 ))]
 fn values_and_slopes<const A: usize>(post: &mut [f32], pre: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     for (post, pre) in post.iter_mut().zip(pre) {
         let x = *pre;
-        *post = act::<A>(x);
-        *pre = slope::<A>(x);
+        *post = act::<A, FUSED>(x);
+        *pre = slope::<A, FUSED>(x);
     }
 }
 
@@ -231,7 +235,8 @@ pub(super) fn backward_values(number: usize, pre: &mut [f32], d_post: &[f32]) {
     "aarch64+neon"
 ))]
 fn deltas<const A: usize>(pre: &mut [f32], d_post: &[f32]) {
-    pre.iter_mut().zip(d_post).for_each(|(pre, d)| *pre = d * slope::<A>(*pre));
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
+    pre.iter_mut().zip(d_post).for_each(|(pre, d)| *pre = d * slope::<A, FUSED>(*pre));
 }
 
 fn forward_cpu(tile: &Tile, call: &Call) {
@@ -325,22 +330,22 @@ mod tests {
             Activation::Mish => x * x.exp().ln_1p().tanh(),
         }
     }
-    fn eval(a: Activation, x: f32) -> (f32, f32) {
+    fn eval<const FUSED: bool>(a: Activation, x: f32) -> (f32, f32) {
         match a.number() {
-            0 => (act::<0>(x), slope::<0>(x)),
-            1 => (act::<1>(x), slope::<1>(x)),
-            2 => (act::<2>(x), slope::<2>(x)),
-            3 => (act::<3>(x), slope::<3>(x)),
-            4 => (act::<4>(x), slope::<4>(x)),
-            _ => (act::<5>(x), slope::<5>(x)),
+            0 => (act::<0, FUSED>(x), slope::<0, FUSED>(x)),
+            1 => (act::<1, FUSED>(x), slope::<1, FUSED>(x)),
+            2 => (act::<2, FUSED>(x), slope::<2, FUSED>(x)),
+            3 => (act::<3, FUSED>(x), slope::<3, FUSED>(x)),
+            4 => (act::<4, FUSED>(x), slope::<4, FUSED>(x)),
+            _ => (act::<5, FUSED>(x), slope::<5, FUSED>(x)),
         }
     }
     #[test]
     fn values_and_slopes_are_those_of_the_naive_functions() {
         for a in Activation::ALL {
-            for i in -160..=160 {
-                let x = f64::from(i) / 20.0 + 0.0137;
-                let (y, s) = eval(a, x as f32);
+            for i in -320..=321 {
+                let x = f64::from(i / 2) / 20.0 + 0.0137;
+                let (y, s) = if i % 2 == 0 { eval::<false>(a, x as f32) } else { eval::<true>(a, x as f32) };
                 let want = naive(a, f64::from(x as f32));
                 assert!(
                     (f64::from(y) - want).abs() <= 1e-6 * (1.0 + want.abs()),
@@ -351,8 +356,8 @@ mod tests {
                 assert!((f64::from(s) - d).abs() <= 3e-6 * (1.0 + d.abs()), "{a:?}'({x}) = {s}, not {d}");
             }
             for x in [-1e4f32, -88.0, 88.0, 1e4] {
-                let (y, s) = eval(a, x);
-                assert!(y.is_finite() && s.is_finite(), "{a:?}({x})");
+                let ((y, s), (z, t)) = (eval::<false>(a, x), eval::<true>(a, x));
+                assert!((y + s + z + t).is_finite(), "{a:?}({x})");
             }
         }
     }

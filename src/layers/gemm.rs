@@ -305,8 +305,15 @@ unsafe fn portable(g: &Args) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn avx512(g: &Args) {
-    // 8 x 32: sixteen accumulators hide the latency of the multiply-add units.
-    unsafe { product::<x86::Z, 8>(g) }
+    unsafe {
+        if g.n > 4 && g.n <= 8 {
+            // Half a register would idle, at the cost of a whole one.
+            product::<x86::Y, 8>(g);
+        } else {
+            // 8 x 32: sixteen accumulators hide the latency of the multiply-add units.
+            product::<x86::Z, 8>(g);
+        }
+    }
 }
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]

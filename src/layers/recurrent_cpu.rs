@@ -2,18 +2,15 @@
 use crate::layers::gemm::{Start, gemm};
 use crate::layers::pool::counting;
 use crate::layers::recurrent::RecurrentArgs;
-use crate::math::exp_;
+use crate::math::loops::logistic;
 use crate::runtime::kernel::Call;
 use crate::runtime::tile::Tile;
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 
 #[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp_(-x))
-}
-#[inline(always)]
-fn tanh(x: f32) -> f32 {
-    1.0 - 2.0 / (exp_(2.0 * x) + 1.0)
+fn tanh<const FUSED: bool>(x: f32) -> f32 {
+    2.0 * logistic::<FUSED>(2.0 * x) - 1.0
 }
 
 #[multiversion(targets(
@@ -22,18 +19,19 @@ fn tanh(x: f32) -> f32 {
     "aarch64+neon"
 ))]
 fn lstm(gates: &mut [f32], c_before: &[f32], c: &mut [f32], h: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     let n = h.len();
     let (i, rest) = gates.split_at_mut(n);
     let (f, rest) = rest.split_at_mut(n);
     let (g, o) = rest.split_at_mut(n);
     let (o, c, c_before) = (&mut o[..n], &mut c[..n], &c_before[..n]);
     for k in 0..n {
-        i[k] = sigmoid(i[k]);
-        f[k] = sigmoid(f[k]);
-        g[k] = tanh(g[k]);
-        o[k] = sigmoid(o[k]);
+        i[k] = logistic::<FUSED>(i[k]);
+        f[k] = logistic::<FUSED>(f[k]);
+        g[k] = tanh::<FUSED>(g[k]);
+        o[k] = logistic::<FUSED>(o[k]);
         c[k] = f[k] * c_before[k] + i[k] * g[k];
-        h[k] = o[k] * tanh(c[k]);
+        h[k] = o[k] * tanh::<FUSED>(c[k]);
     }
 }
 
@@ -43,13 +41,14 @@ fn lstm(gates: &mut [f32], c_before: &[f32], c: &mut [f32], h: &mut [f32]) {
     "aarch64+neon"
 ))]
 fn lstm_back(gates: &mut [f32], c_before: &[f32], c: &[f32], d_h: &[f32], d_c: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     let n = d_h.len();
     let (i, rest) = gates.split_at_mut(n);
     let (f, rest) = rest.split_at_mut(n);
     let (g, o) = rest.split_at_mut(n);
     let (o, c, c_before, d_c) = (&mut o[..n], &c[..n], &c_before[..n], &mut d_c[..n]);
     for k in 0..n {
-        let t = tanh(c[k]);
+        let t = tanh::<FUSED>(c[k]);
         let d = d_c[k] + d_h[k] * o[k] * (1.0 - t * t);
         d_c[k] = d * f[k];
         o[k] = d_h[k] * t * o[k] * (1.0 - o[k]);
@@ -66,14 +65,15 @@ fn lstm_back(gates: &mut [f32], c_before: &[f32], c: &[f32], d_h: &[f32], d_c: &
     "aarch64+neon"
 ))]
 fn gru(gates: &mut [f32], inner: &[f32], h_before: &[f32], h: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_feature = "neon"));
     let n = h.len();
     let (r, rest) = gates.split_at_mut(n);
     let (z, m) = rest.split_at_mut(n);
     let (m, inner, h_before) = (&mut m[..n], &inner[..3 * n], &h_before[..n]);
     for k in 0..n {
-        r[k] = sigmoid(r[k] + inner[k]);
-        z[k] = sigmoid(z[k] + inner[n + k]);
-        m[k] = tanh(m[k] + r[k] * inner[2 * n + k]);
+        r[k] = logistic::<FUSED>(r[k] + inner[k]);
+        z[k] = logistic::<FUSED>(z[k] + inner[n + k]);
+        m[k] = tanh::<FUSED>(m[k] + r[k] * inner[2 * n + k]);
         h[k] = m[k] + z[k] * (h_before[k] - m[k]);
     }
 }

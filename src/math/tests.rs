@@ -76,6 +76,26 @@ fn log_and_log1p() {
 }
 
 #[test]
+fn loops_with_fused_operations_are_as_good() {
+    use loops::*;
+    check(exp::<true>, f64::exp, linear(-87.0, 88.0), 0.0, FEW);
+    check(expm1::<true>, f64::exp_m1, both(1e-30, 1.0).chain(linear(-87.0, 88.0)), 0.0, FEW);
+    check(log::<true>, f64::ln, geometric(1.2e-38, 3.4e38, 1.0).chain(linear(0.5, 2.0)), 0.0, FEW);
+    check(log1p::<true>, f64::ln_1p, geometric(1e-35, 3e38, 1.0).chain(linear(-0.9999, 2.0)), 0.0, FEW);
+    check(atan::<true>, f64::atan, both(1e-30, 1e30).chain(linear(-5.0, 5.0)), 0.0, FEW);
+    check(tanh::<true>, f64::tanh, both(1e-30, 50.0), 0.0, 2.0 * FEW);
+    let logistic_f64 = |x: f64| 1.0 / (1.0 + (-x).exp());
+    check(sigmoid::<true>, logistic_f64, linear(-87.0, 87.0), 0.0, 2.0 * FEW);
+    check(softplus::<true>, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), linear(-80.0, 80.0), 0.0, 2.0 * FEW);
+    for f in [logistic::<false>, logistic::<true>] {
+        check(f, logistic_f64, linear(-87.0, 87.0), 0.0, 4e-6);
+        check(f, logistic_f64, linear(-20.0, 87.0), 1e-7, 0.0);
+        assert_eq!((f(-1e9), f(1e9), f(f32::INFINITY)), (f(-87.0), 1.0, 1.0));
+        assert!(f(f32::NAN).is_nan());
+    }
+}
+
+#[test]
 fn pow_is_as_good_as_its_logarithm() {
     for y in [-3.0f32, -0.5, 0.01, 0.5, 2.0] {
         let tolerance = |x: f64| 3.0 * FEW * (1.0 + (f64::from(y) * x.ln()).abs());
