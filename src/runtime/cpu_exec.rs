@@ -12,10 +12,12 @@ use crate::runtime::plan::{Plan, meta};
 use crate::runtime::state::{RunArgs, State, StepArgs};
 use crate::runtime::step::{Buffers, StepKernels};
 use crate::runtime::team::{Leader, Team};
+use crate::runtime::team_size::TeamSize;
 use crate::runtime::tile::Slot;
 use crate::runtime::tiling::Tiling;
 use crate::runtime::tune::{Options, Pass, Tuned};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Rows of a tile where there are few.
 pub const SMALL_TILE: usize = crate::runtime::cpu_plan::SMALL_BLOCK;
@@ -41,6 +43,8 @@ pub struct CpuExec {
     buffers: Buffers,
     state: State,
     plans: Vec<CpuPlan>,
+    /// Threads of a plan's training steps.
+    sizes: Vec<TeamSize>,
     logs: Vec<StepLog>,
     /// (parameter, first storage row, rows) of each update part.
     update_parts: Vec<(usize, usize, usize)>,
@@ -63,7 +67,16 @@ impl CpuExec {
                 update_parts.push((i, first, PART_ROWS.min(p.stored_rows() - first)));
             }
         }
-        Self { params, kernels, buffers, state: State::new(0), plans: vec![], logs: vec![], update_parts }
+        Self {
+            params,
+            kernels,
+            buffers,
+            state: State::new(0),
+            plans: vec![],
+            sizes: vec![],
+            logs: vec![],
+            update_parts,
+        }
     }
 
     /// The gradient of the last step, storage layout.
@@ -143,6 +156,7 @@ impl CpuExec {
 impl Executor for CpuExec {
     fn prepare(&mut self, plan: Plan, rows: usize) -> Result<PlanId> {
         self.plans.push(CpuPlan::new(plan, rows));
+        self.sizes.push(TeamSize::new(rayon::current_num_threads()));
         Ok(PlanId(self.plans.len() - 1))
     }
     fn capacity(&self, plan: PlanId) -> usize {
@@ -182,7 +196,12 @@ impl Executor for CpuExec {
     ) -> Result<()> {
         self.logs.reserve(steps);
         Team::with(|team| {
-            (0..steps).for_each(|_| self.train_step(team, plan, step, batch, first_step));
+            for _ in 0..steps {
+                team.set_size(self.sizes[plan.0].threads());
+                let begun = Instant::now();
+                self.train_step(team, plan, step, batch, first_step);
+                self.sizes[plan.0].took(begun.elapsed().as_secs_f64());
+            }
         });
         Ok(())
     }

@@ -23,6 +23,7 @@ pub mod snippets;
 pub mod state;
 pub mod step;
 pub mod team;
+mod team_size;
 pub mod tile;
 pub mod tiling;
 pub mod wgsl;

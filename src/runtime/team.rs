@@ -46,6 +46,8 @@ pub struct Team {
     /// Number of the phase; 0 before the first and after the last.
     phase: AtomicU32,
     closed: AtomicU32,
+    /// Threads that take part.
+    size: AtomicUsize,
     /// Parts of the phase not yet done.
     left: AtomicUsize,
     /// What the phase does. Written between phases only.
@@ -74,6 +76,7 @@ impl Team {
                 .collect(),
             phase: AtomicU32::new(0),
             closed: AtomicU32::new(0),
+            size: AtomicUsize::new(usize::MAX),
             left: AtomicUsize::new(0),
             work: UnsafeCell::new(None),
             panic: Mutex::new(None),
@@ -90,7 +93,7 @@ impl Team {
         let (mut seen, mut idle, mut since) = (0, 0u32, Instant::now());
         while self.closed.load(Ordering::Acquire) == 0 {
             let phase = self.phase.load(Ordering::Acquire);
-            if phase != seen {
+            if phase != seen && lane < self.size.load(Ordering::Relaxed) {
                 (seen, idle) = (phase, 0);
                 self.take(phase, lane);
                 continue;
@@ -146,6 +149,11 @@ pub struct Leader<'a> {
 }
 
 impl Leader<'_> {
+    /// Threads that take part in the phases to come, itself included, where there are so many.
+    pub fn set_size(&mut self, threads: usize) {
+        self.team.size.store(threads.max(1), Ordering::Relaxed);
+    }
+
     /// Does `work(0..parts)` on all threads and waits for it. Thread `t` of `n` begins with the parts from `first(t, n)` to
     /// `first(t + 1, n)`, increasing in `t`.
     ///
@@ -153,7 +161,7 @@ impl Leader<'_> {
     pub fn run(&mut self, parts: usize, first: impl Fn(usize, usize) -> usize, work: &Work<'_>) {
         assert!(parts <= MOST, "a phase has at most {MOST} parts");
         let team = self.team;
-        let n = team.lanes.len();
+        let n = team.lanes.len().min(team.size.load(Ordering::Relaxed));
         if n == 1 || parts <= 1 {
             return (0..parts).for_each(work);
         }
@@ -166,13 +174,13 @@ impl Leader<'_> {
             *team.work.get() = Some(std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work));
         }
         let mut from = 0;
-        for (t, lane) in team.lanes.iter().enumerate() {
+        for (t, lane) in team.lanes[..n].iter().enumerate() {
             let to = if t + 1 == n { parts } else { first(t + 1, n).clamp(from, parts) };
             lane.word.store(word(phase, from, to), Ordering::Release);
             from = to;
         }
         team.phase.store(phase, Ordering::Release);
-        for (lane, l) in team.lanes.iter().enumerate().take(parts).skip(1) {
+        for (lane, l) in team.lanes[..n].iter().enumerate().take(parts).skip(1) {
             if !l.called.swap(true, Ordering::AcqRel) {
                 (self.call)(lane);
             }
