@@ -16,3 +16,4 @@ pub mod pool;
 pub mod recurrent;
 mod recurrent_cpu;
 pub mod time;
+pub mod transpose;

@@ -1,4 +1,4 @@
-//! A SIMD register of f32 as the matrix products see it: AVX-512, AVX2, NEON, or four plain floats.
+//! A SIMD register of f32 as matrix products and transposes see it: AVX-512, AVX2, NEON, or four plain floats.
 
 /// A SIMD register of f32.
 pub(super) trait Vector: Copy {
@@ -16,6 +16,10 @@ pub(super) trait Vector: Copy {
     unsafe fn spread(self, q: usize) -> Self;
     /// Lane `j` is the sum of lanes `4 p + j`.
     unsafe fn fold(self) -> [f32; 4];
+    /// Lanes `4 p` to `4 p + 3` are those at `p step`.
+    unsafe fn load_fours(at: *const f32, step: usize) -> Self;
+    /// Each square of 4 x 4 that lanes `4 p` to `4 p + 3` of the four make, transposed.
+    unsafe fn transpose_squares(rows: [Self; 4]) -> [Self; 4];
 }
 
 /// Asks for the cache line at `p` as one that will be written. A hint: any address will do.
@@ -71,6 +75,12 @@ impl Vector for Plain {
     }
     unsafe fn fold(self) -> [f32; 4] {
         self.0
+    }
+    unsafe fn load_fours(at: *const f32, _: usize) -> Self {
+        unsafe { Self::load(at) }
+    }
+    unsafe fn transpose_squares(rows: [Self; 4]) -> [Self; 4] {
+        std::array::from_fn(|i| Self(rows.map(|row| row.0[i])))
     }
 }
 
@@ -132,6 +142,34 @@ pub(super) mod x86 {
                 std::mem::transmute(_mm_add_ps(low, high))
             }
         }
+        #[inline(always)]
+        unsafe fn load_fours(at: *const f32, step: usize) -> Self {
+            unsafe {
+                let low = _mm512_castps128_ps512(_mm_loadu_ps(at));
+                let low = _mm512_insertf32x4::<1>(low, _mm_loadu_ps(at.add(step)));
+                let low = _mm512_insertf32x4::<2>(low, _mm_loadu_ps(at.add(2 * step)));
+                Self(_mm512_insertf32x4::<3>(low, _mm_loadu_ps(at.add(3 * step))))
+            }
+        }
+        #[inline(always)]
+        unsafe fn transpose_squares([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+            unsafe {
+                let pairs = |x: Self, y: Self| {
+                    (
+                        _mm512_castps_pd(_mm512_unpacklo_ps(x.0, y.0)),
+                        _mm512_castps_pd(_mm512_unpackhi_ps(x.0, y.0)),
+                    )
+                };
+                let ((ab_low, ab_high), (cd_low, cd_high)) = (pairs(a, b), pairs(c, d));
+                [
+                    _mm512_unpacklo_pd(ab_low, cd_low),
+                    _mm512_unpackhi_pd(ab_low, cd_low),
+                    _mm512_unpacklo_pd(ab_high, cd_high),
+                    _mm512_unpackhi_pd(ab_high, cd_high),
+                ]
+                .map(|row| Self(_mm512_castpd_ps(row)))
+            }
+        }
     }
 
     #[derive(Clone, Copy)]
@@ -188,6 +226,29 @@ pub(super) mod x86 {
             unsafe {
                 let sum = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
                 std::mem::transmute(sum)
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_fours(at: *const f32, step: usize) -> Self {
+            unsafe { Self(_mm256_set_m128(_mm_loadu_ps(at.add(step)), _mm_loadu_ps(at))) }
+        }
+        #[inline(always)]
+        unsafe fn transpose_squares([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+            unsafe {
+                let pairs = |x: Self, y: Self| {
+                    (
+                        _mm256_castps_pd(_mm256_unpacklo_ps(x.0, y.0)),
+                        _mm256_castps_pd(_mm256_unpackhi_ps(x.0, y.0)),
+                    )
+                };
+                let ((ab_low, ab_high), (cd_low, cd_high)) = (pairs(a, b), pairs(c, d));
+                [
+                    _mm256_unpacklo_pd(ab_low, cd_low),
+                    _mm256_unpackhi_pd(ab_low, cd_low),
+                    _mm256_unpacklo_pd(ab_high, cd_high),
+                    _mm256_unpackhi_pd(ab_high, cd_high),
+                ]
+                .map(|row| Self(_mm256_castpd_ps(row)))
             }
         }
     }
@@ -250,6 +311,24 @@ pub(super) mod arm {
         #[inline(always)]
         unsafe fn fold(self) -> [f32; 4] {
             unsafe { std::mem::transmute(self.0) }
+        }
+        #[inline(always)]
+        unsafe fn load_fours(at: *const f32, _: usize) -> Self {
+            unsafe { Self::load(at) }
+        }
+        #[inline(always)]
+        unsafe fn transpose_squares([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+            unsafe {
+                let (ac_low, ac_high) = (vzip1q_f32(a.0, c.0), vzip2q_f32(a.0, c.0));
+                let (bd_low, bd_high) = (vzip1q_f32(b.0, d.0), vzip2q_f32(b.0, d.0));
+                [
+                    vzip1q_f32(ac_low, bd_low),
+                    vzip2q_f32(ac_low, bd_low),
+                    vzip1q_f32(ac_high, bd_high),
+                    vzip2q_f32(ac_high, bd_high),
+                ]
+                .map(Self)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `m = b1 m + (1-b1) g`, `v = b2 v + (1-b2) g^2`, `w -= lr (m/c1 / (sqrt(v/c2) + eps) + decay w)`, `c = 1 - b^t`.
 //! The same pass writes each matrix's transposed image and the moving average `a = e a + (1-e) w`.
-use crate::runtime::memory::Shared;
+use crate::layers::transpose::transpose;
 use crate::runtime::params::Param;
 use crate::runtime::state::{State, StepArgs};
 use crate::runtime::step::Buffers;
@@ -37,31 +37,9 @@ pub fn update_cpu(
             a,
         );
         if p.matrix {
-            transpose(w, cols, &b.params, table_len + p.at + first, p.stored_rows());
-        }
-    }
-}
-
-/// Writes rows `w (n, cols)` as columns: element (r, c) goes to `to[at + c rows + r]`. Squares of 4 x 4, which stay in registers;
-/// all sizes are multiples of 4.
-///
-/// # Safety
-/// Nobody else touches these elements of `to`.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
-    "x86_64+avx2+fma",
-    "aarch64+neon"
-))]
-unsafe fn transpose(w: &[f32], cols: usize, to: &Shared, at: usize, rows: usize) {
-    for (r, band) in w.chunks_exact(4 * cols).enumerate() {
-        let row = |i: usize| band[i * cols..(i + 1) * cols].as_chunks::<4>().0;
-        let columns = row(0).iter().zip(row(1)).zip(row(2)).zip(row(3));
-        for (q, (((a, b), c), d)) in columns.enumerate() {
-            for i in 0..4 {
-                // SAFETY: as the caller promises.
-                let four = unsafe { to.slice_mut(at + (4 * q + i) * rows + 4 * r, 4) };
-                four.copy_from_slice(&[a[i], b[i], c[i], d[i]]);
-            }
+            let rows = p.stored_rows();
+            let to = b.params.address(table_len + p.at, cols * rows);
+            transpose(w, cols, to.add(first), rows);
         }
     }
 }

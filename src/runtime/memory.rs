@@ -74,6 +74,11 @@ impl Shared {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+    /// The address of `n` elements from `at` on, for writes in between what others write. Panics if there are not so many.
+    pub fn address(&self, at: usize, n: usize) -> *mut f32 {
+        assert!(at <= self.len && n <= self.len - at, "{n} floats from {at} on, of {}", self.len);
+        self.first.as_ptr().wrapping_add(at)
+    }
     /// The whole buffer, for the sole owner.
     pub fn get_mut(&mut self) -> &mut [f32] {
         // SAFETY: the buffer has so many elements, and `&mut self` excludes everybody else.
