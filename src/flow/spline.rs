@@ -4,6 +4,7 @@
 //! padded to a multiple of 4.
 use crate::flow::affine::TransformArgs;
 use crate::flow::spline_math::{LANES, Lane, MAX_BINS, backward, forward, inverse};
+use crate::layers::transpose::transpose;
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::pad4;
@@ -82,12 +83,35 @@ fn shape(call: &Call) -> Shape {
 /// Raw parameters of coordinate `c` of up to 16 rows, row by row into lanes; absent rows repeat the last one.
 #[inline(always)]
 fn load(s: &Shape, o: &[f32], row: usize, rows: usize, c: usize, raw: &mut [Lane]) {
-    let from: [&[f32]; LANES] = std::array::from_fn(|l| {
-        let r = row + l.min(rows - row - 1);
-        &o[(r * s.n + c) * s.stride..][..3 * s.bins - 1]
-    });
-    for (i, raw) in raw[..3 * s.bins - 1].iter_mut().enumerate() {
-        *raw = std::array::from_fn(|l| from[l][i]);
+    let o = &o[(row * s.n + c) * s.stride..];
+    if rows - row >= LANES {
+        let to = raw[..s.stride].as_flattened_mut().as_mut_ptr();
+        // SAFETY: `to` has LANES elements for each of the columns.
+        return unsafe { transpose(o, s.n * s.stride, (LANES, s.stride), to, LANES) };
+    }
+    for l in 0..LANES {
+        let from = &o[l.min(rows - row - 1) * s.n * s.stride..][..s.stride];
+        for (raw, &x) in raw.iter_mut().zip(from) {
+            raw[l] = x;
+        }
+    }
+}
+/// The way back: the raw parameters' gradients to their rows, and 0 to the padding.
+#[inline(always)]
+fn store(s: &Shape, o: &mut [f32], row: usize, rows: usize, c: usize, raw: &mut [Lane]) {
+    let o = &mut o[(row * s.n + c) * s.stride..];
+    raw[3 * s.bins - 1..s.stride].fill([0.0; LANES]);
+    if rows - row >= LANES {
+        let (from, step) = (raw[..s.stride].as_flattened(), s.n * s.stride);
+        assert!(o.len() >= (LANES - 1) * step + s.stride);
+        // SAFETY: the slice is long enough.
+        return unsafe { transpose(from, LANES, (s.stride, LANES), o.as_mut_ptr(), step) };
+    }
+    for l in 0..rows - row {
+        let to = &mut o[l * s.n * s.stride..][..s.stride];
+        for (to, raw) in to.iter_mut().zip(&*raw) {
+            *to = raw[l];
+        }
     }
 }
 #[inline(always)]
@@ -198,12 +222,8 @@ fn backward_rows(s: &Shape, rows: usize, u: &[f32], o: &mut [f32], d: &mut [f32]
             let d_x = backward::<FUSED>(&mut raw, s.bins, s.bound, &x, &d_y, &d_logdet, &mut shares);
             for l in 0..present {
                 d[(row + l) * s.width + c] = d_x[l];
-                let to = &mut o[((row + l) * s.n + c) * s.stride..][..s.stride];
-                for i in 0..3 * s.bins - 1 {
-                    to[i] = raw[i][l];
-                }
-                to[3 * s.bins - 1..].fill(0.0);
             }
+            store(s, o, row, rows, c, &mut raw);
         }
         for l in 0..present {
             d[(row + l) * s.width + s.n..(row + l + 1) * s.width].fill(0.0);

@@ -56,12 +56,15 @@ fn softmax<const FUSED: bool>(raw: &[Lane], out: &mut [Lane], k: usize) {
     }
     let mut sum = [0.0; LANES];
     for (out, r) in out[..k].iter_mut().zip(raw) {
+        // Hides from the compiler that this is a loop over bins, which it would take for the better one to vectorise.
+        let r = std::hint::black_box(r);
         let e: Lane = from_fn(|l| exp::<FUSED>(r[l] - top[l]));
         *out = e;
         add(&mut sum, &e);
     }
     let inverse: Lane = sum.map(|sum| 1.0 / sum);
     for out in &mut out[..k] {
+        let out = std::hint::black_box(out);
         let share: Lane = from_fn(|l| out[l] * inverse[l]);
         *out = share;
     }

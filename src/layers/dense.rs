@@ -8,6 +8,7 @@ use crate::runtime::kernel::{Call, KernelDef, Spec};
 use crate::runtime::params::{Init, ParamTable, pad4};
 use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::{Slot, Tile};
+use multiversion::multiversion;
 
 args! {
     /// Arguments of `layers/dense`.
@@ -71,9 +72,24 @@ fn dense_cpu(tile: &Tile, call: &Call) {
         // A condition that all rows share, in draws: formed once. A row has the same bits alone and among others.
         let (first, others) = y.split_at_mut(j);
         gemm(1, j, k, x, k, 1, w, j, first, j, start);
-        return others.chunks_exact_mut(j).for_each(|row| row.copy_from_slice(first));
+        return repeat(first, others);
     }
     gemm(tile.rows, j, k, x, k, 1, w, j, y, j, start);
+}
+
+/// Every row of `rows` becomes `row`. Not by copying rows: a call for so few floats takes longer than the copy.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512dq+avx512bw+avx512vl+avx2+fma",
+    "x86_64+avx2+fma",
+    "aarch64+neon"
+))]
+fn repeat(row: &[f32], rows: &mut [f32]) {
+    let (pieces, rest) = row.as_chunks::<16>();
+    for to in rows.chunks_exact_mut(row.len()) {
+        let (to, to_rest) = to.as_chunks_mut::<16>();
+        to.iter_mut().zip(pieces).for_each(|(to, piece)| *to = *piece);
+        to_rest.iter_mut().zip(rest).for_each(|(to, x)| *to = *x);
+    }
 }
 
 /// Whether all rows of `k` floats have the same bits.

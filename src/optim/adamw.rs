@@ -39,7 +39,7 @@ pub fn update_cpu(
         if p.matrix {
             let rows = p.stored_rows();
             let to = b.params.address(table_len + p.at, cols * rows);
-            transpose(w, cols, to.add(first), rows);
+            transpose(w, cols, (count, cols), to.add(first), rows);
         }
     }
 }
