@@ -220,6 +220,7 @@ mod tests {
                 Team::with(|team| {
                     for phase in 0..3000 {
                         let parts = [97, 1, 0, 13][phase % 4];
+                        team.set_size(1 + phase / 7 % threads);
                         // Shares from nothing to everything.
                         let first =
                             move |t: usize, n: usize| if phase % 3 == 0 { parts } else { parts * t / n };
