@@ -218,8 +218,7 @@ impl Opened {
     /// [`Error::Config`] where the simulator cannot run on this device.
     pub fn train_plan(&self, device: &Device) -> Result<Plan> {
         let simulator = self.model.simulator()?;
-        let text = if self.items.is_some() { simulator.wgsl_items() } else { simulator.wgsl() };
-        if !device.is_cpu() && text.is_none() {
+        if !device.is_cpu() && !simulator.has_wgsl() {
             let problem = format!("expected a simulator that runs on a GPU, found `{}`", simulator.name());
             return Err(Error::config("model", problem, "Measure it with --device cpu"));
         }

@@ -94,12 +94,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
 
 /// Where a step's rows come from: what only the host can simulate comes to the device as a table.
 fn rows(w: &Opened) -> Result<Rows> {
-    let simulator = w.model.simulator()?;
-    let text = if w.items.is_some() { simulator.wgsl_items() } else { simulator.wgsl() };
-    Ok(match text {
-        _ if w.items.is_some() && w.model.config.train.pool.is_some() => Rows::Pool,
-        Some(_) => Rows::Online,
-        None => Rows::Indexed,
+    let pool = w.items.is_some() && w.model.config.train.pool.is_some();
+    Ok(match (pool, w.model.simulator()?.has_wgsl()) {
+        (true, _) => Rows::Pool,
+        (false, true) => Rows::Online,
+        (false, false) => Rows::Indexed,
     })
 }
 

@@ -106,6 +106,10 @@ pub trait Simulator: Send + Sync {
     fn wgsl_items(&self) -> Option<String> {
         None
     }
+    /// Whether a GPU can simulate: there is WGSL text for this shape of data.
+    fn has_wgsl(&self) -> bool {
+        if self.shape().is_vector() { self.wgsl().is_some() } else { self.wgsl_items().is_some() }
+    }
 }
 
 /// A built-in model: prior and simulator.

@@ -13,14 +13,12 @@ use crate::runtime::device::Device;
 use crate::runtime::exec::{Executor, PlanId, Snapshot};
 use crate::runtime::state::StepArgs;
 use crate::runtime::tile::Slot;
-use crate::sim::Simulator;
 use crate::train::checkpoint::{Counters, Folder};
 use crate::train::items::ItemPlans;
 use crate::train::offline::{self, Split};
 use crate::train::pool::Pool;
 use crate::train::run::Summary;
 use crate::train::trainer::{Callback, Trainer};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Rows whose slots are held at a time; larger batches go in chunks.
@@ -138,8 +136,7 @@ impl<'a> Session<'a> {
         let batch = settings.rows().min(split.as_ref().map_or(usize::MAX, |s| s.n));
         let mut exec = t.device.executor(network.table.clone(), &optim::STEP)?;
         // A simulator that only the host knows streams its pairs to the device as a table.
-        let text = |s: &Arc<dyn Simulator>| if shape.is_vector() { s.wgsl() } else { s.wgsl_items() };
-        let on_device = t.device.is_cpu() || model.simulator.as_ref().and_then(text).is_some();
+        let on_device = t.device.is_cpu() || model.simulator.as_ref().is_some_and(|s| s.has_wgsl());
         let pool = settings.pool.filter(|_| !offline);
         let source = match (pool, offline || !on_device) {
             (Some(_), _) => Rows::Pool,
