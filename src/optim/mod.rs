@@ -14,6 +14,7 @@ pub static STEP: StepKernels = StepKernels {
     ),
     update_source: include_str!("../../shaders/optim/adamw.wgsl"),
     grad_cpu: weight_grad::part_cpu,
+    sum_cpu: weight_grad::sum_cpu,
     items_cpu: weight_grad::items_cpu,
     squares_cpu: weight_grad::sum_of_squares,
     update_cpu: adamw::update_cpu,

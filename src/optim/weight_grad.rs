@@ -3,36 +3,36 @@
 //! Layers leave inputs and deltas in slots; here they are multiplied in row order, so the bits do not depend on
 //! how many threads there are. Twin of `shaders/optim/weight_grad.wgsl`, whose extra workgroup also ends the
 //! step's bookkeeping.
-use crate::layers::gemm::{Start, gemm, gemm_and_claim};
+use crate::layers::gemm::{Start, claim, gemm, gemm_and_claim};
 use crate::runtime::memory::Shared;
 use crate::runtime::plan::{GradJob, View};
 use crate::runtime::step::GradPart;
-use crate::runtime::tile::Tile;
+use crate::runtime::tile::{Slot, Tile};
 use multiversion::multiversion;
+use std::ops::Range;
 
 /// See [`crate::runtime::step::StepKernels::grad_cpu`].
 pub fn part_cpu(
     acts: &Shared,
     pad: usize,
-    rows: usize,
-    params: &[f32],
-    grad: &Shared,
+    rows: Range<usize>,
     part: &GradPart,
+    out: &mut [f32],
     add: bool,
-) -> f64 {
-    let j = part.job.delta.width as usize;
-    let (at, n) = (part.job.at as usize + part.first * j, part.count * j);
-    // SAFETY: nobody writes the slots in this launch, and parts own disjoint pieces of the gradient.
-    let (delta, out) =
-        unsafe { (acts.slice(part.job.delta.at as usize * 4 * pad, rows * j), grad.slice_mut(at, n)) };
+    claim: &[f32],
+) {
+    let (j, n) = (part.job.delta.width as usize, rows.len());
+    let slot = |s: Slot| {
+        let width = s.width as usize;
+        // SAFETY: nobody writes the slots in this launch.
+        unsafe { acts.slice(s.at as usize * 4 * pad + rows.start * width, n * width) }
+    };
+    let delta = slot(part.job.delta);
     match part.job.x {
         Some(x) => {
-            let k = x.width as usize;
-            // SAFETY: as above.
-            let input = unsafe { acts.slice(x.at as usize * 4 * pad, rows * k) };
-            let start = if add { Start::Add } else { Start::Zero };
-            let (input, claim) = (&input[part.first..], &params[at..at + n]);
-            gemm_and_claim(part.count, j, rows, input, 1, k, delta, j, out, j, start, claim);
+            let (k, start) = (x.width as usize, if add { Start::Add } else { Start::Zero });
+            let input = &slot(x)[part.first..];
+            gemm_and_claim(part.count, j, n, input, 1, k, delta, j, out, j, start, claim);
         }
         None => {
             if !add {
@@ -43,7 +43,12 @@ pub fn part_cpu(
             }
         }
     }
-    sum_of_squares(out)
+}
+
+/// See [`crate::runtime::step::StepKernels::sum_cpu`].
+pub fn sum_cpu(out: &mut [f32], a: &[f32], b: &[f32], claimed: &[f32]) {
+    claim(claimed);
+    out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = a + b);
 }
 
 /// See [`crate::runtime::step::StepKernels::items_cpu`].

@@ -4,7 +4,7 @@
 //! Bits do not depend on the number of threads: rows are independent, gradient parts are fixed by the plan, and
 //! partial sums are added in plan order.
 use crate::error::{Error, Result};
-use crate::runtime::cpu_plan::{CpuPlan, PART_ROWS};
+use crate::runtime::cpu_plan::{Chunk, CpuPlan, PART_ROWS};
 use crate::runtime::exec::{Executor, PlanId, Snapshot, StepLog, Weights};
 use crate::runtime::memory::Shared;
 use crate::runtime::params::ParamTable;
@@ -120,7 +120,8 @@ impl CpuExec {
             let kernels = self.kernels;
             p.rows(team, &run, &self.state, weights, 0..p.plan.calls.len(), Some(kernels));
             // Of the sums so far: the last chunk's counts.
-            square = p.gradient(team, &run, kernels, weights, &self.buffers.grad, row0 > 0);
+            let part = Chunk { rows: chunk, first: row0 == 0, last: row0 + n == batch };
+            square = p.gradient(team, &run, kernels, weights, &self.buffers.grad, &part);
             // SAFETY: the rows' calls have ended.
             let start = p.start(p.plan.meta.at).unwrap_or(0);
             for m in unsafe { p.acts.slice(start, 4 * n) }.chunks_exact(4) {

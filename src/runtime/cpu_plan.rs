@@ -3,6 +3,9 @@
 //! All calls outside of sections, and those of coarse sections, run on a block of rows at a time. The others run on tiles
 //! of a block, few enough rows that what one call writes is in cache for the next. Slots of sections exist for
 //! one block only, so gradients that read them are formed block by block and added up in a fixed order.
+//!
+//! The other gradients are formed when all rows are done, over a chunk of rows. Of a large chunk each half is a product of its own,
+//! and both are added up: so two threads exchange gradients, and not the activations of all rows, of which there are many more.
 use crate::runtime::memory::Shared;
 use crate::runtime::plan::{GradJob, Plan};
 use crate::runtime::state::{RunArgs, State};
@@ -24,6 +27,8 @@ const BLOCK_BYTES: usize = 32 << 20;
 const TILE_BYTES: usize = 1 << 20;
 /// Rows of a matrix in one gradient part or update part.
 pub const PART_ROWS: usize = 32;
+/// Rows whose gradients are formed together, in chunks that have so many twice.
+const HALF: usize = 128;
 /// Most partial sums of a gradient on items.
 const GROUPS: usize = 32;
 
@@ -48,11 +53,22 @@ enum Sum {
     Items(ItemJob),
 }
 
+/// A part of a batch's rows, which is taken to its gradients before the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk {
+    /// Rows of the batch's chunks; the last may have fewer.
+    pub rows: usize,
+    /// Nothing is in the gradient yet.
+    pub first: bool,
+    /// Nothing will be added.
+    pub last: bool,
+}
+
 impl Sum {
     /// First float of the gradient it writes.
     fn at(&self) -> usize {
         match self {
-            Self::Rows(p) => p.job.at as usize + p.first * p.job.delta.width as usize,
+            Self::Rows(p) => p.at(),
             Self::Items(i) => i.job.at as usize,
         }
     }
@@ -94,6 +110,8 @@ pub struct CpuPlan {
     /// Bits of the sum of squares of each.
     squares: Vec<AtomicU64>,
     items: Vec<ItemJob>,
+    /// Gradients of the two halves of a large chunk's rows.
+    halves: [Shared; 2],
     /// Calls as they follow each other, inside (true) and outside of fine sections.
     pieces: Vec<(Range<usize>, bool)>,
     /// Floats of one set of partial sums.
@@ -138,8 +156,10 @@ impl CpuPlan {
         }
         sums.sort_by_key(Sum::at);
         let groups = capacity.div_ceil(block).min(GROUPS);
+        let half = if capacity >= 2 * HALF && !sums.is_empty() { plan.params.len } else { 0 };
         Self {
             capacity,
+            halves: [Shared::new(half), Shared::new(half)],
             acts: Shared::new(quads as usize * 4 * capacity),
             table: Arc::new([]),
             index: vec![],
@@ -206,7 +226,7 @@ impl CpuPlan {
         (run.rows as usize).div_ceil(self.block).min(GROUPS)
     }
 
-    /// Forms the gradient when the rows' calls have ended, or adds to it; its sum of squares so far.
+    /// Forms the gradient of a chunk when its rows' calls have ended, or adds to it; its sum of squares, if this is the last chunk.
     pub fn gradient(
         &self,
         team: &mut Leader<'_>,
@@ -214,17 +234,49 @@ impl CpuPlan {
         kernels: &StepKernels,
         params: &[f32],
         grad: &Shared,
-        add: bool,
+        chunk: &Chunk,
     ) -> f64 {
         let floats = self.plan.params.len;
+        let halved = chunk.rows >= 2 * HALF;
+        if halved {
+            // Tasks of the first half, then of the second; each thread begins with the rows that it made.
+            let n = self.sums.len();
+            let first = |t, threads| {
+                let at = 2 * floats * t / threads;
+                at / floats * n + self.sums.partition_point(|s| s.at() < at % floats)
+            };
+            team.run(2 * n, first, &|task| {
+                if let Sum::Rows(part) = &self.sums[task % n] {
+                    let (half, rows) = (task / n, run.rows as usize);
+                    let rows = if half == 0 { 0..HALF.min(rows) } else { HALF.min(rows)..rows };
+                    // SAFETY: tasks own disjoint pieces of the halves.
+                    let out = unsafe { self.halves[half].slice_mut(part.at(), part.floats()) };
+                    (kernels.grad_cpu)(&self.acts, self.capacity, rows, part, out, !chunk.first, &[]);
+                }
+            });
+            if !chunk.last && self.items.is_empty() {
+                return 0.0;
+            }
+        }
         let first = |t, n| self.sums.partition_point(|s| s.at() < floats * t / n);
         team.run(self.sums.len(), first, &|i| {
             let square = match &self.sums[i] {
                 Sum::Rows(part) => {
-                    let (pad, rows) = (self.capacity, run.rows as usize);
-                    (kernels.grad_cpu)(&self.acts, pad, rows, params, grad, part, add)
+                    let (at, n) = (part.at(), part.floats());
+                    // SAFETY: sums own disjoint pieces of the gradient.
+                    let out = unsafe { grad.slice_mut(at, n) };
+                    let claim = &params[at..at + n];
+                    if halved {
+                        // SAFETY: the halves are complete.
+                        let [a, b] = [0, 1].map(|half| unsafe { self.halves[half].slice(at, n) });
+                        (kernels.sum_cpu)(out, a, b, claim);
+                    } else {
+                        let rows = 0..run.rows as usize;
+                        (kernels.grad_cpu)(&self.acts, self.capacity, rows, part, out, !chunk.first, claim);
+                    }
+                    (kernels.squares_cpu)(out)
                 }
-                Sum::Items(item) => self.sum_items(run, kernels, grad, item, add),
+                Sum::Items(item) => self.sum_items(run, kernels, grad, item, !chunk.first),
             };
             self.squares[i].store(square.to_bits(), Ordering::Relaxed);
         });

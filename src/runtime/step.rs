@@ -5,6 +5,7 @@ use crate::runtime::params::Param;
 use crate::runtime::plan::GradJob;
 use crate::runtime::state::{State, StepArgs};
 use crate::runtime::tile::Tile;
+use std::ops::Range;
 
 /// Part of a weight-gradient job: `count` rows of the parameter from `first` on.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,17 @@ pub struct GradPart {
     pub first: usize,
     /// Input columns.
     pub count: usize,
+}
+
+impl GradPart {
+    /// First float of the gradient that it forms.
+    pub fn at(&self) -> usize {
+        self.job.at as usize + self.first * self.job.delta.width as usize
+    }
+    /// Floats of it.
+    pub fn floats(&self) -> usize {
+        self.count * self.job.delta.width as usize
+    }
 }
 
 /// Buffers of the optimiser on the host.
@@ -37,17 +49,19 @@ pub struct StepKernels {
     pub grad_source: &'static str,
     /// WGSL of the update launch.
     pub update_source: &'static str,
-    /// Forms a part of a gradient over `rows` rows of the chunk (`pad` rows laid out); adds to what is there when
-    /// asked. Returns the part's sum of squares. The parameters are for knowing where the update will write.
+    /// Forms a part of a gradient over some rows of the chunk (`pad` rows laid out) in `out`; adds to what is there when
+    /// asked. `claim`: the parameters that the update will write, where that comes next.
     pub grad_cpu: fn(
         acts: &Shared,
         pad: usize,
-        rows: usize,
-        params: &[f32],
-        grad: &Shared,
+        rows: Range<usize>,
         part: &GradPart,
+        out: &mut [f32],
         add: bool,
-    ) -> f64,
+        claim: &[f32],
+    ),
+    /// `out = a + b`, with `claim` as above.
+    pub sum_cpu: fn(out: &mut [f32], a: &[f32], b: &[f32], claim: &[f32]),
     /// Adds a job on items, over the rows of a tile that exist, to `out`.
     pub items_cpu: fn(tile: &Tile, job: &GradJob, out: &mut [f32]),
     /// Sum of squares, the same for the same values everywhere.
