@@ -217,6 +217,26 @@ fn compare_gradients(gain: f32, each: f64, whole: f64) {
     assert!(all.iter().filter(|a| a.0 < 1e-5).count() > all.len() * 9 / 10, "most are below 1e-5");
 }
 
+/// Rows are taken to their gradients in chunks, and large chunks in halves: neither the gradient nor its norm may show it.
+#[test]
+fn gradients_do_not_depend_on_how_rows_are_cut() {
+    let net = network(&deep(TransformKind::Affine));
+    let values = random_weights(&net, 3, 0.7);
+    let (d, c) = net.dims();
+    for n in [255, 256, 257, 500, 1000] {
+        let rows = normals(9, n * (d + c));
+        let (want, small) = gradient(&net, &values, &rows, 64, 1, 0);
+        let (got, large) = gradient(&net, &values, &rows, 1024, 1, 0);
+        let norm = want.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let off = want.iter().zip(&got).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        assert!(off <= 2e-6 * norm, "{n} rows: gradients differ by {:e} of their norm", off / norm);
+        for log in [small, large] {
+            let seen = f64::from(log.norm);
+            assert!((seen - norm).abs() <= 1e-5 * norm, "{n} rows: norm {seen}, of the gradient {norm}");
+        }
+    }
+}
+
 /// Central difference of the mean loss by element `e` of a tensor.
 fn derivative(net: &mut Naive, name: &str, e: usize, rows: &[f32]) -> f64 {
     let step = 1e-6;

@@ -43,25 +43,30 @@ pub struct Buffers {
     pub second: Shared,
 }
 
+/// Forms a part of a gradient over some rows of the chunk (`pad` rows laid out) in `out`; adds to what is there when asked.
+/// `claim`: the parameters that the update will write, where that comes next.
+pub type GradOfRows = fn(
+    acts: &Shared,
+    pad: usize,
+    rows: Range<usize>,
+    part: &GradPart,
+    out: &mut [f32],
+    add: bool,
+    claim: &[f32],
+);
+/// `out = a + b`, with `claim` as in [`GradOfRows`].
+pub type GradSum = fn(out: &mut [f32], a: &[f32], b: &[f32], claim: &[f32]);
+
 /// The two launches: texts for the GPU, functions for the CPU.
 pub struct StepKernels {
     /// WGSL of the weight-gradient launch (also advances the state).
     pub grad_source: &'static str,
     /// WGSL of the update launch.
     pub update_source: &'static str,
-    /// Forms a part of a gradient over some rows of the chunk (`pad` rows laid out) in `out`; adds to what is there when
-    /// asked. `claim`: the parameters that the update will write, where that comes next.
-    pub grad_cpu: fn(
-        acts: &Shared,
-        pad: usize,
-        rows: Range<usize>,
-        part: &GradPart,
-        out: &mut [f32],
-        add: bool,
-        claim: &[f32],
-    ),
-    /// `out = a + b`, with `claim` as above.
-    pub sum_cpu: fn(out: &mut [f32], a: &[f32], b: &[f32], claim: &[f32]),
+    /// See [`GradOfRows`].
+    pub grad_cpu: GradOfRows,
+    /// See [`GradSum`].
+    pub sum_cpu: GradSum,
     /// Adds a job on items, over the rows of a tile that exist, to `out`.
     pub items_cpu: fn(tile: &Tile, job: &GradJob, out: &mut [f32]),
     /// Sum of squares, the same for the same values everywhere.
