@@ -100,28 +100,28 @@ fn log_poly<const FUSED: bool>(f: f32, e: f32) -> f32 {
 pub mod loops {
     use super::*;
 
-    /// [`exp_`](super::exp_)
+    /// [`exp_`]
     #[inline(always)]
     pub fn exp<const FUSED: bool>(x: f32) -> f32 {
         let (scale, r) = exp_split::<FUSED>(at_most(at_least(x, -87.0), 88.0));
         scale * (expm1_poly::<FUSED>(r) + 1.0)
     }
 
-    /// [`expm1_`](super::expm1_)
+    /// [`expm1_`]
     #[inline(always)]
     pub fn expm1<const FUSED: bool>(x: f32) -> f32 {
         let (scale, r) = exp_split::<FUSED>(at_most(at_least(x, -87.0), 88.0));
         madd::<FUSED>(scale, expm1_poly::<FUSED>(r), scale - 1.0)
     }
 
-    /// [`log_`](super::log_)
+    /// [`log_`]
     #[inline(always)]
     pub fn log<const FUSED: bool>(x: f32) -> f32 {
         let (f, e) = log_split(x);
         if x < f32::INFINITY { log_poly::<FUSED>(f, e) } else { x }
     }
 
-    /// [`log1p_`](super::log1p_)
+    /// [`log1p_`]
     #[inline(always)]
     pub fn log1p<const FUSED: bool>(x: f32) -> f32 {
         let (f, e) = log_split(1.0 + x);
@@ -130,7 +130,7 @@ pub mod loops {
         if x < f32::INFINITY { y } else { x }
     }
 
-    /// [`atan_`](super::atan_)
+    /// [`atan_`]
     #[inline(always)]
     pub fn atan<const FUSED: bool>(x: f32) -> f32 {
         let a = x.abs();
@@ -149,14 +149,14 @@ pub mod loops {
         (base + madd::<FUSED>(y * z, t, t)).copysign(x)
     }
 
-    /// [`tanh_`](super::tanh_)
+    /// [`tanh_`]
     #[inline(always)]
     pub fn tanh<const FUSED: bool>(x: f32) -> f32 {
         let t = expm1::<FUSED>(2.0 * at_most(at_least(x, -10.0), 10.0));
         t / (t + 2.0)
     }
 
-    /// [`sigmoid_`](super::sigmoid_)
+    /// [`sigmoid_`]
     #[inline(always)]
     pub fn sigmoid<const FUSED: bool>(x: f32) -> f32 {
         1.0 / (1.0 + exp::<FUSED>(at_most(-x, 87.0)))
@@ -182,7 +182,7 @@ pub mod loops {
         1.0 / madd::<FUSED>(y, scale, 1.0)
     }
 
-    /// [`softplus_`](super::softplus_)
+    /// [`softplus_`]
     #[inline(always)]
     pub fn softplus<const FUSED: bool>(x: f32) -> f32 {
         at_least(x, 0.0) + log1p::<FUSED>(exp::<FUSED>(-x.abs()))

@@ -23,7 +23,7 @@ pub struct Worst {
 
 /// Judges the slots after a kernel. `cpu_before`, `cpu`: the twin's slots before and after; `gpu_before`, `gpu`: the
 /// device's. Elements the twin changed must agree within the tolerance, `slack` times the usual one; all others must keep
-/// their bits. But for every [`CHANCE`] elements changed, one may be found within the tolerance of what it was: what the twin
+/// their bits. But for every 1000 (`CHANCE`) elements changed, one may be found within the tolerance of what it was: what the twin
 /// computed for it happened to be that.
 ///
 /// # Errors
