@@ -3,6 +3,7 @@
 //! `s = (2a/pi) atan(raw/a)`, a = 1.9, keeps each scale in `(e^-a, e^a)`, so no step can overflow. The conditioner's
 //! output per row is `[raw (N) | t (N)]`, each part padded to 4.
 use crate::args;
+use crate::flow::lanes::{LANES, Lane, column};
 use crate::math::loops::{atan, exp};
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
@@ -12,7 +13,6 @@ use crate::runtime::recorder::Recorder;
 use crate::runtime::tile::Tile;
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
-use std::array::from_fn;
 
 /// Bound of the log scale.
 pub const SOFT: f32 = 1.9;
@@ -77,10 +77,6 @@ pub fn spec(n: usize) -> Spec {
     Spec::new(&[("N", n), ("WIDTH", pad4(n))])
 }
 
-/// Rows in lockstep on the CPU: a row by itself would wait for one long chain of operations.
-const LANES: usize = 16;
-type Lanes = [f32; LANES];
-
 #[inline(always)]
 fn soft_clamp<const FUSED: bool>(raw: f32) -> f32 {
     2.0 * SOFT / std::f32::consts::PI * atan::<FUSED>(raw * (1.0 / SOFT))
@@ -92,18 +88,8 @@ fn blocks(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(LANES).map(move |first| (first, LANES.min(rows - first)))
 }
 
-/// Column `i` of `rows` rows of `w` floats; lanes without a row hold 0.
 #[inline(always)]
-fn column(x: &[f32], w: usize, i: usize, rows: usize) -> Lanes {
-    let x = &x[i..];
-    if rows == LANES {
-        return from_fn(|l| x[l * w]);
-    }
-    from_fn(|l| if l < rows { x[l * w] } else { 0.0 })
-}
-
-#[inline(always)]
-fn set_column(x: &mut [f32], w: usize, i: usize, rows: usize, values: &Lanes) {
+fn set_column(x: &mut [f32], w: usize, i: usize, rows: usize, values: &Lane) {
     for (row, value) in x.chunks_exact_mut(w).zip(&values[..rows]) {
         row[i] = *value;
     }
@@ -142,7 +128,7 @@ fn forward_rows(n: usize, w: usize, u: &[f32], o: &[f32], v: &mut [f32], m: &mut
         let mut logdet = [0.0; LANES];
         for i in 0..n {
             let (raw, t, u) =
-                (column(o, 2 * w, i, rows), column(o, 2 * w, w + i, rows), column(u, w, i, rows));
+                (column(o, 2 * w, 0, rows, i), column(o, 2 * w, 0, rows, w + i), column(u, w, 0, rows, i));
             let mut out = [0.0; LANES];
             for l in 0..LANES {
                 let s = soft_clamp::<FUSED>(raw[l]);
@@ -175,7 +161,7 @@ fn inverse_rows(n: usize, w: usize, v: &[f32], o: &[f32], u: &mut [f32]) {
         let u = &mut u[first * w..][..rows * w];
         for i in 0..n {
             let (raw, t, v) =
-                (column(o, 2 * w, i, rows), column(o, 2 * w, w + i, rows), column(v, w, i, rows));
+                (column(o, 2 * w, 0, rows, i), column(o, 2 * w, 0, rows, w + i), column(v, w, 0, rows, i));
             let mut out = [0.0; LANES];
             for l in 0..LANES {
                 out[l] = (v[l] - t[l]) * exp::<FUSED>(-soft_clamp::<FUSED>(raw[l]));
@@ -208,9 +194,10 @@ fn backward_rows(n: usize, w: usize, u: &[f32], o: &mut [f32], d: &mut [f32], m:
     for (first, rows) in blocks(d.len() / w) {
         let (u, m) = (&u[first * w..], &m[4 * first..]);
         let (o, d) = (&mut o[first * 2 * w..][..rows * 2 * w], &mut d[first * w..][..rows * w]);
-        let weight = column(m, 4, meta::WEIGHT, rows);
+        let weight = column(m, 4, 0, rows, meta::WEIGHT);
         for i in 0..n {
-            let (mut raw, u, v) = (column(o, 2 * w, i, rows), column(u, w, i, rows), column(d, w, i, rows));
+            let (mut raw, u, v) =
+                (column(o, 2 * w, 0, rows, i), column(u, w, 0, rows, i), column(d, w, 0, rows, i));
             let mut out = [0.0; LANES];
             for l in 0..LANES {
                 let (scale, q) = (exp::<FUSED>(soft_clamp::<FUSED>(raw[l])), raw[l] * (1.0 / SOFT));

@@ -4,6 +4,7 @@ pub mod affine;
 pub mod base;
 pub mod chain;
 pub mod householder;
+pub mod lanes;
 pub mod spline;
 pub mod spline_math;
 pub mod split;

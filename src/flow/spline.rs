@@ -3,7 +3,8 @@
 //! The conditioner's output per row is, for each of the N coordinates, `[K widths | K heights | K-1 derivatives]`
 //! padded to a multiple of 4.
 use crate::flow::affine::TransformArgs;
-use crate::flow::spline_math::{LANES, Lane, MAX_BINS, backward, forward, inverse};
+use crate::flow::lanes::{LANES, Lane, column};
+use crate::flow::spline_math::{MAX_BINS, backward, forward, inverse};
 use crate::layers::transpose::transpose;
 use crate::runtime::args::Args;
 use crate::runtime::kernel::{Call, KernelDef, Spec};
@@ -113,10 +114,6 @@ fn store(s: &Shape, o: &mut [f32], row: usize, rows: usize, c: usize, raw: &mut 
             *to = raw[l];
         }
     }
-}
-#[inline(always)]
-fn column(values: &[f32], width: usize, row: usize, rows: usize, c: usize) -> Lane {
-    std::array::from_fn(|l| values[(row + l.min(rows - row - 1)) * width + c])
 }
 
 fn forward_cpu(tile: &Tile, call: &Call) {

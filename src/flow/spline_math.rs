@@ -5,12 +5,9 @@
 //! derivatives. All zero gives the identity.
 use std::array::from_fn;
 
+use crate::flow::lanes::{LANES, Lane};
 use crate::math::loops::{exp, log, sigmoid, softplus};
 
-/// Rows handled together.
-pub const LANES: usize = 16;
-/// One value per row.
-pub type Lane = [f32; LANES];
 /// Most bins.
 pub const MAX_BINS: usize = 64;
 /// Smallest width and height, as a share of `2B`.
