@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::bench::machine::{forget_peak_memory, peak_memory};
 use crate::diag::examine::prior_draws;
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
@@ -92,6 +93,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Evaluation time, seconds.
     pub evaluation: f64,
+    /// Most resident memory of the evaluation, bytes, where the system tells.
+    pub evaluation_memory: Option<u64>,
     /// The device that trained.
     pub device: String,
     /// Test sets for each size of the data.
@@ -158,6 +161,7 @@ pub fn model(
             .train()?
     };
     let seconds = if options.trained { summary.seconds } else { start.elapsed().as_secs_f64() };
+    forget_peak_memory();
     let start = std::time::Instant::now();
     let measures = evaluate(name, &posterior, options)?;
     let effort = Effort::of(options);
@@ -167,6 +171,7 @@ pub fn model(
         seconds,
         steps: summary.steps,
         evaluation: start.elapsed().as_secs_f64(),
+        evaluation_memory: peak_memory(),
         device: summary.device,
         sets: effort.sets,
         draws: effort.draws,

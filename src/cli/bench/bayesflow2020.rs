@@ -58,9 +58,10 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> Result {
         display.finish();
         let outcome = outcome?;
         let (seconds, evaluation) = (outcome.seconds, outcome.evaluation);
+        let memory = outcome.evaluation_memory.map_or_else(String::new, |b| format!(" and {} MiB", b >> 20));
         writeln!(
             out,
-            "{name}: {} steps in {seconds:.0} s on {}, evaluated in {evaluation:.0} s",
+            "{name}: {} steps in {seconds:.0} s on {}, evaluated in {evaluation:.0} s{memory}",
             outcome.steps, outcome.device
         )?;
         writeln!(out, "{}", bayesflow2020::measure::header())?;
