@@ -5,8 +5,9 @@
 // Element-wise transform of the data. kind: 0 none, 1 log, 2 log1p, 3 asinh of (x - center) inv_scale,
 // 4 log of x + 0.001, 5 1/x
 fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 {
+    let infinite = bitcast<f32>(0x7f800000u | (bitcast<u32>(x) & 0x80000000u));
     if (kind == 1u) {
-        return log_(clamp(x, 1e-30, 3e38));
+        return select(log_(clamp(x, 1e-30, 3e38)), infinite, x < 0.0);
     }
     if (kind == 2u) {
         return math_copysign(log1p_(min(abs(x), 3e38)), x);
@@ -17,10 +18,9 @@ fn standardise_transform(kind: u32, x: f32, center: f32, inv_scale: f32) -> f32 
         return math_copysign(log1p_(a + a * a / (1.0 + sqrt(1.0 + a * a))), y);
     }
     if (kind == 4u) {
-        return log_(clamp(x, 0.0, 3e38) + 1e-3);
+        return select(log_(clamp(x, 0.0, 3e38) + 1e-3), infinite, x < 0.0);
     }
     if (kind == 5u) {
-        let infinite = bitcast<f32>(0x7f800000u | (bitcast<u32>(x) & 0x80000000u));
         return select(1.0 / x, infinite, abs(x) < 1e-30);
     }
     return x;

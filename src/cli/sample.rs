@@ -197,7 +197,7 @@ fn log_density(posterior: &Posterior, draws: &Draws, x: &[f32]) -> Result<Vec<f3
     let c = x.len() / draws.sets;
     let mut all = vec![];
     for (set, x) in x.chunks_exact(c).enumerate() {
-        match posterior.log_prob(draws.set(set), &x.repeat(draws.n)) {
+        match posterior.log_prob(draws.set(set), x) {
             Ok(own) => all.extend(own),
             Err(crate::error::Error::Input { .. }) => return Ok(vec![]),
             Err(other) => return Err(other.into()),

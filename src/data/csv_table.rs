@@ -52,6 +52,12 @@ fn number(cell: &[u8]) -> Option<f64> {
     std::str::from_utf8(cell).ok()?.trim().parse().ok()
 }
 
+/// Nothing, or what programs write for a missing value.
+fn stands_for_nothing(cell: &[u8]) -> bool {
+    let word = String::from_utf8_lossy(cell).trim().to_ascii_lowercase();
+    ["", "na", "n/a", "null", "none", "-", ".", "?"].contains(&word.as_str())
+}
+
 fn text(cell: &[u8]) -> String {
     excerpt(&String::from_utf8_lossy(cell))
 }
@@ -81,7 +87,8 @@ impl Table {
         }
         if self.header.is_none() && self.first.is_none() {
             let named = record.iter().any(|cell| !bare(cell).is_empty());
-            if named && record.iter().all(|cell| number(bare(cell)).is_none()) {
+            let missing = record.iter().all(|cell| stands_for_nothing(bare(cell)));
+            if named && !missing && record.iter().all(|cell| number(bare(cell)).is_none()) {
                 return self.take_header(record, line);
             }
         }
@@ -176,6 +183,12 @@ impl Table {
     fn finish(self) -> Result<Vec<f32>, Problem> {
         let Some((line, first)) = &self.first else {
             let found = if self.header.is_some() { "only a header" } else { "nothing" };
+            if self.header.iter().flatten().any(|name| name.contains(';')) {
+                return Err(Problem::new(
+                    format!("its only line is no row of {} numbers", self.columns),
+                    "Separate the columns with commas, and write decimals with a point",
+                ));
+            }
             return Err(Problem::new(
                 format!("it holds {found}, expected rows of {} numbers", self.columns),
                 "Write one row per data set, the values separated by commas",
@@ -247,6 +260,9 @@ mod tests {
             ("1,1e39\n", 2, vec!["1e39", "3.4e38"]),
             ("1;2\n", 2, vec!["1 column,", "commas"]),
             ("1\n2\n", 2, vec!["side by side"]),
+            ("NA\n-1\n1\n", 1, vec!["line 1, column 1 is `NA`"]),
+            ("NA,-\n1,2\n", 2, vec!["line 1, column 1 is `NA`"]),
+            ("\"0,3\";\"-0,2\"\n", 2, vec!["commas"]),
             (",0,1\n0,5,6\n", 2, vec!["3 columns", "index=False"]),
             ("0,1\n.5,.6\n", 2, vec!["line 1 is 0,1", "header=False"]),
             ("dataset,a\n1,2\n", 2, vec!["1 column beside `dataset`, expected 2"]),

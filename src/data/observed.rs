@@ -120,7 +120,7 @@ fn extension(path: &Path) -> String {
 }
 
 /// Number of rows of an array that should be (columns,) or (n, columns).
-fn rows(what: &str, array: &Array, columns: usize) -> std::result::Result<usize, Problem> {
+pub(super) fn rows(what: &str, array: &Array, columns: usize) -> std::result::Result<usize, Problem> {
     let n = match *array.shape.as_slice() {
         [n, width] if width == columns => n,
         [width] if width == columns => 1,
@@ -129,7 +129,7 @@ fn rows(what: &str, array: &Array, columns: usize) -> std::result::Result<usize,
         [] if columns == 1 => 1,
         _ => {
             let hint = match array.shape.as_slice() {
-                [first, _] if *first == columns => "It looks transposed: save `x.T`",
+                [first, _] if *first == columns => "It looks transposed: save its `.T`",
                 [_, rest @ ..] if rest.len() > 1 && rest.iter().product::<usize>() == columns => {
                     "Flatten each row before saving: `x.reshape(len(x), -1)`"
                 }
@@ -153,7 +153,7 @@ fn rows(what: &str, array: &Array, columns: usize) -> std::result::Result<usize,
     Ok(n)
 }
 
-fn finite(what: &str, values: &[f32], columns: usize) -> std::result::Result<(), Problem> {
+pub(super) fn finite(what: &str, values: &[f32], columns: usize) -> std::result::Result<(), Problem> {
     let Some(at) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
     let found = if values[at].is_nan() { "NaN" } else { "infinite, or beyond the range of f32 (3.4e38)" };
     Err(Problem::new(

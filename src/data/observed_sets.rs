@@ -4,7 +4,7 @@
 //! is missing.
 use super::npy;
 use super::npz::Npz;
-use super::observed::{Observed, Table};
+use super::observed::{Observed, Table, finite, rows};
 use super::problem::{Problem, excerpt, show_shape};
 use crate::error::{Error, Result};
 use crate::sim::DataShape;
@@ -60,14 +60,13 @@ pub fn read_sets(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Re
 pub fn read_pairs(path: &Path, d: usize, shape: &DataShape) -> Result<Table> {
     let observed = read_sets(path, shape, None)?;
     let theta = Npz::open(path)?.read("theta")?;
-    if theta.values.len() != observed.sets * d || !theta.values.iter().all(|v| v.is_finite()) {
-        let problem = format!(
-            "`theta` has shape {}, expected ({}, {d}), all finite",
-            show_shape(&theta.shape),
-            observed.sets
-        );
-        return Err(Problem::new(problem, "Give the parameters of each data set").at(path));
+    let n = rows("`theta`", &theta, d).map_err(|p| p.at(path))?;
+    if n != observed.sets {
+        let problem =
+            format!("`theta` has {n} rows and `x` has {} data sets, expected the same number", observed.sets);
+        return Err(Problem::new(problem, "Row i of `theta` holds the parameters of data set i").at(path));
     }
+    finite("`theta`", &theta.values, d).map_err(|p| p.at(path))?;
     Ok(Table { theta: theta.values, x: observed.x, rows: observed.sets })
 }
 

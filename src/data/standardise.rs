@@ -14,13 +14,13 @@ pub enum DataTransform {
     /// x
     #[default]
     None,
-    /// `ln x`; x below 1e-30 counts as 1e-30
+    /// `ln x`; x from 0 to 1e-30 counts as 1e-30, x below 0 gives infinity, so that its data set is refused or masked
     Log,
     /// `sign(x) ln(1 + |x|)`
     Log1p,
     /// `asinh((x - median) / (IQR / 1.349))`
     Asinh,
-    /// `ln(x + 0.001)`; x below 0 counts as 0
+    /// `ln(x + 0.001)`; x below 0 as with `Log`
     LogMilli,
     /// `1 / x`; x nearer to 0 than 1e-30 gives infinity, so that its data set is refused or masked
     Reciprocal,
@@ -35,6 +35,7 @@ impl DataTransform {
     pub fn apply(self, x: f32, center: f32, inv_scale: f32) -> f32 {
         match self {
             Self::None => x,
+            Self::Log | Self::LogMilli if x < 0.0 => f32::INFINITY,
             Self::Log => {
                 if x.is_nan() {
                     x
@@ -46,7 +47,7 @@ impl DataTransform {
                 if x.is_nan() {
                     x
                 } else {
-                    log_(x.clamp(0.0, 3e38) + 1e-3)
+                    log_(x.min(3e38) + 1e-3)
                 }
             }
             Self::Reciprocal if x.abs() < 1e-30 => f32::INFINITY.copysign(x),
@@ -117,7 +118,9 @@ impl Standardiser {
             } else {
                 (0.0, 1.0)
             };
-            let (m, sd) = moments(good.iter().map(|&i| self.transform.apply(x[i * c + j], center, inv)));
+            let values = good.iter().map(|&i| self.transform.apply(x[i * c + j], center, inv));
+            // What the transform does not take is masked or refused, and must not shift the others.
+            let (m, sd) = moments(values.filter(|v| v.is_finite()));
             self.x_center.push(center);
             self.x_inv_scale.push(inv);
             self.x_mean.push(m);
@@ -185,6 +188,21 @@ fn spread(mut v: Vec<f32>) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_transform_does_not_take_is_bad_and_moves_no_moment() {
+        for (transform, bad) in
+            [(DataTransform::Log, -0.1), (DataTransform::LogMilli, -0.1), (DataTransform::Reciprocal, 0.0)]
+        {
+            let s = Standardiser::fit(transform, &[0.0, 1.0, 2.0], &[1.0, bad, 4.0], 1, 1);
+            let without = Standardiser::fit(transform, &[0.0, 2.0], &[1.0, 4.0], 1, 1);
+            assert_eq!((&s.x_mean, &s.x_sd), (&without.x_mean, &without.x_sd), "{transform:?}");
+            let mut out = [0.0];
+            assert!(s.standardise_x(&[1.0], &mut out) && !s.standardise_x(&[bad], &mut out), "{transform:?}");
+        }
+        let (mut out, s) = ([0.0], Standardiser::fit(DataTransform::Log, &[0.0, 1.0], &[1.0, 0.0], 1, 1));
+        assert!(s.standardise_x(&[0.0], &mut out), "0 is what a small population rounds to");
+    }
 
     #[test]
     fn moments_leave_bad_rows_out_and_give_no_spread_sd_one() {

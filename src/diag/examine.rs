@@ -119,8 +119,7 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
             draws.chunks_exact(size.draws * d).flat_map(|set| set[..n * d].iter().copied()).collect()
         };
         if let (Some(ranks), Some(truth_q)) = (&mut hpd, &truth_q) {
-            let repeated: Vec<f32> = own_x.chunks_exact(c).flat_map(|row| row.repeat(densities)).collect();
-            match densities_of(posterior, &sets_of(densities), &repeated)? {
+            match densities_of(posterior, &sets_of(densities), own_x)? {
                 Some(q) => {
                     let truth_q = &truth_q[first..first + count];
                     ranks.extend(hpd_ranks(truth_q, &q, densities, first, size.seed));

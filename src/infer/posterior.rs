@@ -188,7 +188,7 @@ impl Posterior {
             };
             let at = row.iter().position(|&v| wrong(v)).unwrap_or(0);
             let expected = match row[at].is_finite() {
-                true => "a number that `data.transform` maps to a finite one (`reciprocal`: not 0)",
+                true => "a number that `data.transform` takes (`log`: from 0 on, `reciprocal`: not 0)",
                 false => "a finite number",
             };
             Error::input(
@@ -274,19 +274,21 @@ impl Posterior {
         Ok(out)
     }
 
-    /// `ln q(theta | x)` of each pair, nats of theta space: `theta (n, D)`, `x (n, C)` to `(n)`; minus infinity outside the
-    /// prior's support.
+    /// `ln q(theta | x)`, nats of theta space: `theta (n, D)`, `x (sets, C)` to `(n)`; minus infinity outside the prior's support.
+    /// The first n / sets thetas belong to the first data set, and so on.
     pub fn log_prob(&self, theta: &[f32], x: &[f32]) -> Result<Vec<f32>> {
         let (d, c) = self.network.dims();
-        let (condition, n) = self.condition(x)?;
-        if theta.len() / d != n || !theta.len().is_multiple_of(d) {
+        let (condition, sets) = self.condition(x)?;
+        let n = theta.len() / d;
+        if !theta.len().is_multiple_of(d * sets) {
             return Err(Error::input(
                 "theta",
-                format!("{n} rows of {d} values, one for each data set"),
+                format!("rows of {d} values, equally many for each of {sets} data sets"),
                 format!("{} values", theta.len()),
-                "Repeat the data set for each theta",
+                "Give the thetas of one data set after those of the other",
             ));
         }
+        let each = n / sets;
         let wide: Vec<f64> = theta.iter().map(|&v| f64::from(v)).collect();
         let inside: Vec<bool> =
             wide.chunks_exact(d).map(|t| self.model.prior.log_prob(t).is_finite()).collect();
@@ -296,7 +298,7 @@ impl Posterior {
             host.prior.to_unconstrained(&theta[i * d..(i + 1) * d], &mut u);
             bad += usize::from(!host.standardiser.standardise_u(&mut u));
             rows.extend_from_slice(&u);
-            rows.extend_from_slice(&condition[i * c..(i + 1) * c]);
+            rows.extend_from_slice(&condition[i / each * c..][..c]);
         }
         if bad > 0 {
             return Err(Error::input(

@@ -1,6 +1,7 @@
 //! A model as a program holds it: the resolved file, the prior, the simulator.
 use crate::data::observed::read_table;
 use crate::data::observed_sets::read_pairs;
+use crate::data::problem::Problem;
 use crate::data::source::{self, Host};
 use crate::data::standardise::{DataTransform, Standardiser};
 use crate::error::{Error, Result};
@@ -148,6 +149,7 @@ impl Model {
                 true => read_table(path, self.theta_dim(), self.x_dim()?)?,
                 false => read_pairs(path, self.theta_dim(), &shape)?,
             };
+            self.sound_parameters(&t.theta).map_err(|problem| problem.at(path))?;
             let rows = n.unwrap_or(t.rows);
             if rows > t.rows {
                 return Err(Error::data(
@@ -160,6 +162,36 @@ impl Model {
             return Ok(Pairs { theta: t.theta[..rows * d].to_vec(), x: t.x[..rows * c].to_vec() });
         }
         self.simulate(seed, TABLE_STEP, n.unwrap_or(10_000))
+    }
+    /// That parameters `(n, D)` from somewhere else can be of this prior: the flow only knows its support.
+    fn sound_parameters(&self, theta: &[f32]) -> std::result::Result<(), Problem> {
+        let d = self.theta_dim();
+        let outside = theta.chunks_exact(d).map(|row| self.prior.outside(row));
+        let found: Vec<(usize, usize)> = outside.enumerate().filter_map(|(i, p)| Some((i, p?))).collect();
+        if let Some(&(row, p)) = found.first() {
+            return Err(Problem::new(
+                format!(
+                    "`theta`, row {row} (counted from 0): `{}` is {}, outside of the support of its prior; so are values in {} of {} rows",
+                    self.parameter_names()[p],
+                    theta[row * d + p],
+                    found.len(),
+                    theta.len() / d
+                ),
+                "Write the prior into the model file that the parameters were drawn from, and give them in its order",
+            ));
+        }
+        let constant = |p: &usize| theta.iter().skip(*p).step_by(d).all(|v| *v == theta[*p]);
+        match (0..d).find(|p| theta.len() > d && constant(p)) {
+            Some(p) => Err(Problem::new(
+                format!(
+                    "`theta`: `{}` is {} in every row, expected draws from its prior",
+                    self.parameter_names()[p],
+                    theta[p]
+                ),
+                "Remove the parameter from the file and the model, or draw it",
+            )),
+            None => Ok(()),
+        }
     }
     /// Moments of pairs, with this model's transforms.
     pub fn standardiser(&self, pairs: &Pairs) -> Result<Standardiser> {

@@ -109,6 +109,17 @@ impl Prior {
         }
     }
 
+    /// The first of `theta` (D) that lies outside of the closed support, or is NaN. A value on an end is what rounding to f32 makes of
+    /// one just inside.
+    pub fn outside(&self, theta: &[f32]) -> Option<usize> {
+        let out = |(i, support): &(usize, Support)| {
+            let lo = support.lo.map_or(f32::NEG_INFINITY, |b| b.at(theta));
+            let hi = support.hi.map_or(f32::INFINITY, |b| b.at(theta));
+            !(theta[*i] >= lo && theta[*i] <= hi)
+        };
+        self.supports().find(out).map(|(i, _)| i)
+    }
+
     /// Log density in nats at `theta` (D); minus infinity outside the support and at NaN.
     pub fn log_prob(&self, theta: &[f64]) -> f64 {
         self.parts()

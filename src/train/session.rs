@@ -451,10 +451,11 @@ pub(super) fn check_bad(bad: u64, total: u64, max: f64) -> Result<()> {
     Err(Error::config(
         "simulator",
         format!(
-            "{bad} of {total} simulations ({:.1} %) gave NaN or infinity; at most {:.1} % are tolerated",
+            "{bad} of {total} simulations ({:.1} %) gave NaN, infinity or values that `data.transform` does not take; at most \
+             {:.1} % are tolerated",
             100.0 * share,
             100.0 * max
         ),
-        "Narrow the prior, mend the simulator, or raise `train.max_bad`",
+        "Narrow the prior, mend the simulator, change the transform, or raise `train.max_bad`",
     ))
 }

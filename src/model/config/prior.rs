@@ -285,6 +285,20 @@ fn marginal(prior: &PriorText, earlier: &[String]) -> Result<Marginal, (String, 
         return Err((problem, "Give an interval of positive, finite width".into()));
     }
     let [first, second] = numbers;
+    let (around, width) = match (prior.family, bounds) {
+        (Family::Uniform | Family::LogUniform, [Bound::Const(lo), Bound::Const(hi)]) => {
+            (lo.abs().max(hi.abs()), hi - lo)
+        }
+        (Family::Normal, _) => (first.abs(), second),
+        _ => (0.0, 1.0),
+    };
+    // Single precision tells values apart that differ by 6e-8 of themselves.
+    if width < 1e-30 || width < 1e-5 * around {
+        return Err((
+            format!("expected a spread that single precision resolves, found `{prior}`"),
+            "Shift and scale the parameter, and undo it in the simulator".into(),
+        ));
+    }
     Ok(match prior.family {
         Family::Uniform => Marginal::Uniform { lo: bounds[0], hi: bounds[1] },
         Family::Normal | Family::MultivariateNormal | Family::NormalMixture => {

@@ -294,3 +294,21 @@ fn wrong_priors_are_refused_with_the_parameter_named() {
     let names = Prior::new(vec!["a".into()], vec![Factor::One(unit); 2], vec![Logit; 2]);
     assert!(names.expect_err("missing name").to_string().contains("expected 2 names"));
 }
+
+#[test]
+fn values_outside_of_the_support_are_told_from_those_on_its_edge() {
+    let prior = default_prior(&[
+        Uniform { lo: Const(0.0), hi: Const(2.0) },
+        Uniform { lo: Const(0.0), hi: Param(0) },
+        Normal { mean: 0.0, sd: 1.0 },
+    ]);
+    for (theta, want) in [
+        ([1.0, 0.5, -9.0], None),
+        ([2.0, 0.0, 1e30], None),
+        ([2.1, 0.5, 0.0], Some(0)),
+        ([1.0, 1.5, 0.0], Some(1)),
+        ([1.0, 0.5, f32::NAN], Some(2)),
+    ] {
+        assert_eq!(prior.outside(&theta), want, "{theta:?}");
+    }
+}
