@@ -1,48 +1,11 @@
 //! The command line end to end: what is done, what is refused and with which words, exit codes.
+#[path = "common/command.rs"]
+mod command;
+
+use command::{couplet, done, folder, refused};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn couplet(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_couplet"));
-    // Without it, Vulkan drivers of Mesa complain on our stderr.
-    command.args(args).current_dir(folder).env("XDG_RUNTIME_DIR", folder);
-    let output = command.output().unwrap();
-    let ran = Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    };
-    assert!(!ran.err.contains("panicked"), "{args:?}\n{}", ran.err);
-    ran
-}
-
-/// Runs and expects exit code 0; what was printed.
-fn done(folder: &Path, args: &[&str]) -> String {
-    let ran = couplet(folder, args);
-    assert_eq!(ran.code, 0, "{args:?}\n{}{}", ran.out, ran.err);
-    ran.out
-}
-
-/// Runs and expects exit code 2 with one paragraph on stderr that has all `parts`.
-fn refused(folder: &Path, args: &[&str], parts: &[&str]) {
-    let Ran { code, out, err } = couplet(folder, args);
-    assert_eq!(code, 2, "{args:?}\n{out}{err}");
-    assert!(err.starts_with("error: ") && err.trim_end().lines().count() == 1, "{args:?}\n{err}");
-    for part in parts {
-        assert!(err.contains(part), "{args:?}\n{err}lacks: {part}");
-    }
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
-}
 
 /// A run of two-moons, trained once for all tests that only read it.
 fn trained() -> &'static Path {
@@ -185,7 +148,7 @@ fn an_unwritable_folder_is_refused_before_training() {
     let run = text(trained());
     std::fs::write(folder.path().join("x.csv"), "0,0\n").unwrap();
     let args = ["sample", run, "--data", "x.csv", "-n", "5", "--device", "cpu", "-o", "absent/draws.csv"];
-    refused(folder.path(), &args, &["cannot write `absent", "draws.csv"]);
+    refused(folder.path(), &args, &["a folder `absent", "draws.csv"]);
     refused(folder.path(), &["new", "absent/model"], &["cannot write `absent"]);
 }
 
@@ -422,4 +385,70 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && err.is_empty(), "{err}");
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_the_work() {
+    let (folder, run) = (folder(), trained());
+    let at = folder.path();
+    let run = run.to_str().unwrap();
+    std::fs::write(at.join("x.csv"), "0.1,0.2\n").unwrap();
+    let sample = |more: &[&str], parts: &[&str]| {
+        refused(at, &[&["sample", run, "--data", "x.csv", "-n", "3"], more].concat(), parts);
+    };
+    sample(&["-o", "gone/draws.npz"], &["`gone`", "found none"]);
+    sample(&["-o", "x.csv"], &["than the input"]);
+    sample(&["--plot", "p.png"], &["ends in .svg"]);
+    sample(&["--report", "gone/r.html"], &["`gone`"]);
+    refused(at, &["simulate", "two-moons", "-n", "3", "-o", "s.csv"], &["ends in .npz"]);
+    refused(at, &["check", run, "--report", "gone/r.html"], &["`gone`"]);
+    assert_eq!(std::fs::read_to_string(at.join("x.csv")).unwrap(), "0.1,0.2\n");
+    std::fs::write(at.join("model.toml"), done(at, &["models", "two-moons"])).unwrap();
+    for more in [&[][..], &["--overwrite"]] {
+        let train = ["train", "model.toml", "-o", ".", "--steps", "5", "--device", "cpu"];
+        refused(at, &[&train[..], more].concat(), &["the model file's own folder"]);
+    }
+}
+
+#[test]
+fn a_complete_run_is_left_as_it_is_by_resume() {
+    let folder = folder();
+    let at = folder.path();
+    let train = ["train", "two-moons", "--batch", "32", "--device", "cpu", "--steps"];
+    done(at, &[&train[..], &["60"]].concat());
+    couplet(at, &["check", "runs/two-moons", "--sets", "50", "--draws", "50"]);
+    let read = |name: &str| std::fs::read(at.join("runs/two-moons").join(name)).unwrap();
+    let (weights, report) = (read("weights.safetensors"), read("report.html"));
+    let said = done(at, &["train", "two-moons", "--resume", "--device", "cpu"]);
+    assert!(said.contains("has made its 60 steps"), "{said}");
+    assert_eq!((&weights, &report), (&read("weights.safetensors"), &read("report.html")));
+    done(at, &[&train[..], &["70", "--resume"]].concat());
+    assert_ne!(weights, read("weights.safetensors"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_training_in_order() {
+    let folder = folder();
+    let at = folder.path();
+    for signal in ["-INT", "-TERM"] {
+        let args =
+            ["train", "two-moons", "--batch", "32", "--device", "cpu", "--steps", "1e8", "--overwrite"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_couplet"));
+        let child = command.args(args).current_dir(at).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        // Its first report says that it listens.
+        let mut first = String::new();
+        let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
+        std::io::BufRead::read_line(&mut lines, &mut first).unwrap();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        std::io::Read::read_to_string(&mut lines, &mut first).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(130), "{said}{first}");
+        assert!(said.contains("couplet train runs/two-moons --resume"), "{said}");
+    }
+    std::fs::write(at.join("x.csv"), "0.1,0.2\n").unwrap();
+    let said = done(at, &["sample", "runs/two-moons", "--data", "x.csv", "-n", "9", "--device", "cpu"]);
+    assert!(said.contains("like the simulated data?"), "{said}");
 }

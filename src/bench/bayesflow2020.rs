@@ -149,7 +149,7 @@ pub fn model(
         }
         let unfinished =
             || Error::input(run.display().to_string(), "a finished run", "an unfinished one", hint);
-        (posterior, RunFacts::read(&run).summary.ok_or_else(unfinished)?)
+        (posterior, RunFacts::read(&run).summary.filter(|s| !s.interrupted).ok_or_else(unfinished)?)
     } else {
         Trainer::new(Model::from_config(config)?)
             .device(device)

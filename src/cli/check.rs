@@ -8,19 +8,22 @@ use anyhow::bail;
 use super::familiar;
 use super::number::{duration, grouped, size};
 use super::run::{Outcome, Result};
-use crate::data::observed::read_observed;
+use super::targets;
+use crate::data::observed::{Observed, read_data};
 use crate::diag::certificate::{Certificate, weights_file};
 use crate::diag::check::{Finding, Verdict};
 use crate::diag::conformal::Conformal;
-use crate::diag::examine::{Examination, Size, examine, prior_draws};
+use crate::diag::examine::{Examination, Size, examine, examine_pairs, prior_draws};
 use crate::diag::misspecification::mmd_test;
 use crate::diag::prior_shift::prior_shift;
+use crate::diag::replicates::like_observed;
 use crate::error::Error;
 use crate::infer::Posterior;
-use crate::model::{Config, Model};
+use crate::model::{Config, Model, Pairs};
 use crate::report::check_page::{Context, check_page};
 use crate::report::run_facts::RunFacts;
 use crate::runtime::DeviceChoice;
+use crate::train::offline::held_out;
 
 /// Relabelled splits of the misspecification test, and the level at which it says no.
 const RELABELLED: usize = 999;
@@ -31,15 +34,22 @@ pub(super) struct Args {
     /// Run folder
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Simulated data sets
+    /// Simulated data sets; of pairs at most so many
     #[arg(long, value_parser = size, default_value = "1000")]
     sets: usize,
     /// Posterior draws for each
     #[arg(long, value_parser = size, default_value = "1000")]
     draws: usize,
-    /// Observed data, one data set per row: are they like the simulated ones?
+    /// Observed data, as for `couplet sample`: are they like the simulated ones?
     #[arg(long, value_name = "FILE")]
     observed: Option<PathBuf>,
+    /// Column of a csv file of observed data that says which data set an item belongs to
+    #[arg(long, value_name = "NAME", requires = "observed")]
+    set_column: Option<String>,
+    /// Check on pairs `theta` and `x` that training has not seen, instead of fresh simulations [default for a run that was
+    /// trained on a dataset: the pairs it held out]
+    #[arg(long, value_name = "FILE.npz", conflicts_with = "model")]
+    pairs: Option<PathBuf>,
     /// Report [default: report.html in the run folder]
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -59,14 +69,22 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let begun = Instant::now();
+    if let Some(path) = &args.report {
+        targets::named(path, "html")?;
+        targets::file(path, &[])?;
+    }
     let posterior = Posterior::load(&args.run, args.device.open()?)?;
     let other = args.model.as_deref().map(|name| other_model(name, posterior.model())).transpose()?;
     let model = other.as_ref().unwrap_or(posterior.model());
-    model.simulator()?;
     // A file that cannot be read is said before the work, not after.
-    let observed = args.observed.as_deref().map(|path| read_observed(path, model.x_dim()?)).transpose()?;
+    let read = |path: &Path| read_data(path, &model.shape()?, args.set_column.as_deref());
+    let observed = args.observed.as_deref().map(read).transpose()?;
     let size = Size { sets: args.sets, draws: args.draws, seed: args.seed };
-    let mut found = examine(&posterior, model, size)?;
+    let pairs = given(args, &posterior, model)?;
+    let mut found = match &pairs {
+        Some((pairs, _)) => examine_pairs(&posterior, model, pairs, size)?,
+        None => examine(&posterior, model, size)?,
+    };
     if other.is_some() {
         // The reason comes before what follows from it.
         let trained = &posterior.model().prior;
@@ -82,12 +100,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     writeln!(out, "{}", found.report.table().trim_end())?;
     if found.failed > 0 {
         let failed = grouped(found.failed as u64);
-        let all = grouped(args.sets as u64);
+        let all = grouped((found.failed + found.report.sets) as u64);
         writeln!(out, "{failed} of {all} simulations were not finite and were left out.")?;
+    }
+    if let Some((_, where_from)) = &pairs {
+        writeln!(out, "{where_from}")?;
     }
     let mut more = vec![];
     if let Some(observed) = observed {
-        more.extend(misspecified(&posterior, &found, &observed.x, args.seed, out)?);
+        more.extend(misspecified(&posterior, model, &found, &observed, args.seed, out)?);
     }
     let certificate = Certificate::new(&found.report, args.seed, Conformal::fit(&found.kept));
     // A check against another model says nothing that the run's own users should rely on.
@@ -119,6 +140,24 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     Ok(if good { Outcome::Done } else { Outcome::No })
 }
 
+/// Pairs that are not to be simulated, and where they come from.
+fn given(args: &Args, posterior: &Posterior, model: &Model) -> Result<Option<(Pairs, String)>> {
+    let (mut pairs, where_from) = match (&args.pairs, &model.simulator) {
+        (Some(path), _) => (model.read_pairs(path)?, format!("Checked on pairs of {}.", path.display())),
+        (None, Some(_)) => return Ok(None),
+        (None, None) => {
+            let pairs = held_out(posterior).or_else(|error| {
+                bail!("{error} A run on a dataset is checked on the pairs that it held out; give others with --pairs")
+            })?;
+            let text = "Checked on pairs that the training held out and chose its best weights by; --pairs takes others.";
+            (pairs, text.to_string())
+        }
+    };
+    pairs.theta.truncate(args.sets * model.theta_dim());
+    pairs.x.truncate(args.sets * model.x_dim()?);
+    Ok(Some((pairs, where_from)))
+}
+
 /// A model with the same parameters and data as the run's.
 fn other_model(name: &str, own: &Model) -> Result<Model> {
     let model = Model::from_config(Config::find(name)?)?;
@@ -146,16 +185,18 @@ fn store(certificate: &Certificate, run: &Path, out: &mut dyn Write) -> Result<(
 /// Scores of every observed data set, and the test of all together; a sentence if they are not like the simulated ones.
 fn misspecified(
     posterior: &Posterior,
+    model: &Model,
     found: &Examination,
-    x: &[f32],
+    observed: &Observed,
     seed: u64,
     out: &mut dyn Write,
 ) -> Result<Option<String>> {
+    let x = &observed.x;
     if let Some(scores) = posterior.familiarity(x)? {
-        write!(out, "{}", familiar::table(&scores))?;
+        write!(out, "{}", familiar::table(&scores, &observed.labels))?;
     }
     let summaries = posterior.summary(x)?;
-    let sets = summaries.len() / found.width;
+    let sets = observed.sets;
     if sets < 2 {
         writeln!(
             out,
@@ -163,6 +204,10 @@ fn misspecified(
         )?;
         return Ok(None);
     }
+    let reference = match like_observed(model, x, found.report.sets, seed)? {
+        Some(simulated) => posterior.summary(&simulated)?,
+        None => found.summaries.clone(),
+    };
     // In whitened coordinates noise counts as much as what the prior spreads out.
     let white = |values: &[f32]| -> Vec<f32> {
         match posterior.reference() {
@@ -170,7 +215,7 @@ fn misspecified(
             None => values.to_vec(),
         }
     };
-    let test = mmd_test(&white(&found.summaries), &white(&summaries), found.width, RELABELLED, seed)?;
+    let test = mmd_test(&white(&reference), &white(&summaries), found.width, RELABELLED, seed)?;
     let good = test.p > LEVEL;
     let numbers = format!(
         "MMD² {:.4} where 95 % of simulated ones stay below {:.4}, p = {:.3}, {} data sets against {}",

@@ -1,4 +1,6 @@
 //! Words for out-of-distribution scores.
+use crate::data::draws::label;
+use crate::data::problem::excerpt;
 use crate::diag::check_words::aligned;
 use crate::diag::probability::{binomial_pmf, ln_factorials};
 use crate::infer::ood::{Familiarity, OUTSIDE};
@@ -9,7 +11,7 @@ const SHOWN: usize = 10;
 const CHANCE: f64 = 0.01;
 
 /// A line for each data set (at most 10, the most unusual first where there are more), and a warning if called for.
-pub(super) fn table(scores: &[Familiarity]) -> String {
+pub(super) fn table(scores: &[Familiarity], labels: &[String]) -> String {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     if scores.len() > SHOWN {
         order.sort_by(|&a, &b| {
@@ -25,7 +27,12 @@ pub(super) fn table(scores: &[Familiarity]) -> String {
             (_, true) => "no: outside",
             _ => "yes",
         };
-        rows.push(vec![set.to_string(), format!("{:.2}", s.distance), format!("{:.4}", s.p), answer.into()]);
+        rows.push(vec![
+            excerpt(&label(labels, set)),
+            format!("{:.2}", s.distance),
+            format!("{:.4}", s.p),
+            answer.into(),
+        ]);
     }
     let mut text = aligned(&rows);
     if scores.len() > SHOWN {
@@ -69,12 +76,16 @@ mod tests {
         let mut scores = vec![score(0.4, false); 100];
         scores[7] = score(0.005, false);
         assert!(
-            warning(&scores).is_none() && table(&scores).contains("\n7            3.00"),
+            warning(&scores).is_none() && table(&scores, &[]).contains("\n7            3.00"),
             "{}",
-            table(&scores)
+            table(&scores, &[])
         );
         scores[8] = score(0.001, true);
-        assert!(table(&scores).contains("warning: 2 of 100 data sets are outside"), "{}", table(&scores));
+        assert!(
+            table(&scores, &[]).contains("warning: 2 of 100 data sets are outside"),
+            "{}",
+            table(&scores, &[])
+        );
         assert!(warning(&[score(0.002, false)]).is_some() && warning(&[score(0.02, false)]).is_none());
         let many: Vec<_> = (0..100).map(|i| score(if i < 6 { 0.004 } else { 0.5 }, false)).collect();
         assert!(warning(&many).is_some());

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod devices;
 mod familiar;
+mod interrupt;
 mod models;
 mod new;
 mod number;
@@ -13,6 +14,7 @@ mod run;
 mod sample;
 mod selftest;
 mod simulate;
+mod targets;
 mod train;
 mod tune;
 

@@ -14,6 +14,8 @@ pub(super) enum Outcome {
     Done,
     /// It ran and the answer is no: exit code 1.
     No,
+    /// Somebody ended it with an interrupt, and it ended in order: exit code 130, as of what an interrupt kills.
+    Interrupted,
 }
 
 /// What a command returns; an error is exit code 2.
@@ -37,6 +39,7 @@ pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> Exit
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) if broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", paragraph(&error));

@@ -7,12 +7,13 @@ use anyhow::bail;
 use super::familiar;
 use super::number::size;
 use super::run::{Outcome, Result};
+use super::targets;
 use crate::data::atomic::write_atomic;
 use crate::data::bundle::Bundle;
-use crate::data::draws::{Draws, Format};
+use crate::data::draws::{Draws, Format, label};
 use crate::data::known::read_draws;
-use crate::data::observed::read_observed;
-use crate::data::observed_sets::read_sets;
+use crate::data::observed::read_data;
+use crate::data::problem::excerpt;
 use crate::data::summary::{summarize, table};
 use crate::diag::c2st::c2st_mlp;
 use crate::diag::certificate::Certificate;
@@ -26,7 +27,7 @@ use crate::diag::local::local;
 use crate::diag::predictive::predictive_p;
 use crate::diag::replicates::{compared, replicates};
 use crate::infer::Posterior;
-use crate::infer::ood::Familiarity;
+use crate::infer::ood::{FEWEST, Familiarity};
 use crate::report::page::Page;
 use crate::report::run_facts::RunFacts;
 use crate::report::sample_page::{Observed, sample_page};
@@ -92,6 +93,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         (Some(path), None) => Some(Format::from_path(path)?),
         (_, format) => format,
     };
+    if let Some(path) = &args.output {
+        if zarr { targets::store(path, &[&args.data])? } else { targets::file(path, &[&args.data])? }
+    }
+    for (path, end) in [(&args.plot, "svg"), (&args.report, "html")] {
+        let Some(path) = path else { continue };
+        targets::named(path, end)?;
+        targets::file(path, &[&args.data])?;
+    }
     let posterior = Posterior::load(&args.run, args.device.open()?)?;
     let certificate = Certificate::find(&args.run)?;
     let run = args.run.display();
@@ -103,13 +112,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let model = posterior.model();
     let names = model.parameter_names().to_vec();
     let shape = model.shape()?;
-    let observed = match (&args.set_column, shape.is_vector()) {
-        (Some(_), true) => {
-            bail!("--set-column is for data sets of many items; this model's data are vectors")
-        }
-        (None, true) => read_observed(&args.data, model.x_dim()?)?,
-        (column, false) => read_sets(&args.data, &shape, column.as_deref())?,
-    };
+    let observed = read_data(&args.data, &shape, args.set_column.as_deref())?;
     let known =
         args.reference.as_ref().map(|path| read_known(path, names.len(), observed.sets)).transpose()?;
     let values = args.n.checked_mul(observed.sets).and_then(|v| v.checked_mul(names.len()));
@@ -122,6 +125,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     }
     let values = posterior.sample(&observed.x, args.n, args.seed)?;
     let mut draws = Draws::new(names, observed.sets, args.n, values)?;
+    draws.labels = observed.labels;
     write!(out, "{}", table(&summarize(&draws), SHOWN))?;
     match &certificate {
         Some(certificate) => writeln!(out, "{}", certificate.line())?,
@@ -130,12 +134,21 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         }
     }
     if let (Some(certificate), true) = (&certificate, args.conformal) {
-        write!(out, "{}", intervals(&draws, &certificate.conformal, &model.prior))?;
+        // The correction is that of intervals from as many draws as the check had: ends of fewer lie further in.
+        let shown = draws.sets.min(SHOWN);
+        let x = &observed.x[..shown * (observed.x.len() / observed.sets)];
+        let n = certificate.draws;
+        let own = Draws::new(draws.names.clone(), shown, n, posterior.sample(x, n, args.seed)?)?;
+        let own = Draws { labels: draws.labels.iter().take(shown).cloned().collect(), ..own };
+        write!(out, "{}", intervals(&own, &certificate.conformal, &model.prior))?;
     }
     let scores = posterior.familiarity(&observed.x)?;
     match &scores {
-        Some(scores) => write!(out, "{}", familiar::table(scores))?,
-        None => writeln!(out, "Training left no reference to tell unusual data by; let it run to its end")?,
+        Some(scores) => write!(out, "{}", familiar::table(scores, &draws.labels))?,
+        None => writeln!(
+            out,
+            "Training left no reference to tell unusual data by: that takes its end, and {FEWEST} simulations"
+        )?,
     }
     if let Some(known) = &known {
         write!(out, "{}", comparison(&draws.names, draws.set(0), known, args.seed)?)?;
@@ -257,24 +270,26 @@ fn page(
     }))
 }
 
-/// Central intervals of the first data sets, corrected.
+/// Central intervals of data sets, corrected; of draws as many as the check had.
 fn intervals(draws: &Draws, conformal: &Conformal, prior: &Prior) -> String {
     let bounds = prior.bounds();
     let mut rows = vec![vec!["conformal".to_string()]];
     rows[0].extend(LEVELS.map(|level| format!("{level} %")));
-    for set in 0..draws.sets.min(SHOWN) {
+    for set in 0..draws.sets {
         for (p, name) in draws.names.iter().enumerate() {
             let mut column: Vec<f32> = draws.set(set).iter().skip(p).step_by(draws.dim()).copied().collect();
             column.sort_unstable_by(f32::total_cmp);
             let sd = mean_sd(&column.iter().map(|v| f64::from(*v)).collect::<Vec<_>>()).1;
             let ends = conformal.apply(p, &LEVELS.map(|level| central(&column, level)), sd, bounds[p]);
-            let name = if draws.sets > 1 { format!("{set} {name}") } else { name.clone() };
+            let called = excerpt(&label(&draws.labels, set));
+            let name = if draws.sets > 1 { format!("{called} {name}") } else { name.clone() };
             rows.push([name].into_iter().chain(ends.map(|[l, h]| format!("[{l:.4}, {h:.4}]"))).collect());
         }
     }
     let sets = conformal.sets;
     format!(
-        "{}Calibrated on {sets} simulated data sets; right on average over data sets like them.\n",
-        aligned(&rows)
+        "{}Calibrated on {sets} simulated data sets, from {} draws each as there; right on average over data sets like them.\n",
+        aligned(&rows),
+        draws.n
     )
 }

@@ -1,12 +1,13 @@
 //! `couplet simulate`: pairs of parameters and data in an npz file.
 use std::io::{self, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::number::{grouped, rows};
 use super::run::{Outcome, Result};
+use super::targets;
 use crate::data::atomic::write_atomic;
 use crate::data::npy;
 use crate::error::Error;
@@ -44,12 +45,19 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
             d + c
         );
     }
+    let end = args.output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    if !args.output.is_dir()
+        && end.is_some_and(|e| ["csv", "npy", "parquet", "zarr", "h5", "json", "txt", "pkl"].contains(&&*e))
+    {
+        targets::named(&args.output, "npz")?;
+    }
     let path = if args.output.extension().is_some_and(|e| e == "npz") {
         args.output.clone()
     } else {
         std::fs::create_dir_all(&args.output).map_err(|e| Error::io("create", &args.output, e))?;
         args.output.join("simulations.npz")
     };
+    targets::file(&path, &[Path::new(&args.model)])?;
     let n = args.n as usize;
     let pairs = model.simulate(seed, 0, n)?;
     let shape = model.shape()?;

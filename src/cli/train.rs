@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::interrupt;
 use super::number::{count, duration, grouped, positive, rows, size};
 use super::progress::Display;
 use super::run::{Outcome, Result};
@@ -57,26 +58,50 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     let (folder, config) = prepare(args)?;
+    let before = args.resume.then(|| RunFacts::read(&folder).summary).flatten();
     let device = args.device.open()?;
     let model = Model::from_config(config)?;
     writable(&folder)?;
 
+    interrupt::listen();
     let mut display = Display::new(args.quiet);
     let trainer = Trainer::new(model).device(device).run_folder(&folder).resume(args.resume);
     let trained = trainer
         .on_progress(|p: &Progress<'_>| {
             display.update(p);
-            ControlFlow::Continue(())
+            if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .train();
     // The bar goes before an error is printed.
     display.finish();
     let (posterior, summary) = trained?;
+    if before.as_ref() == Some(&summary) {
+        // Its report may be that of a check.
+        if !args.quiet {
+            let steps = grouped(summary.steps);
+            writeln!(
+                out,
+                "The run in {} has made its {steps} steps; --steps makes it longer.",
+                folder.display()
+            )?;
+        }
+        return Ok(Outcome::Done);
+    }
     let report = folder.join("report.html");
     train_page(&RunFacts::read(&folder), &folder.display().to_string()).write(&report)?;
-    if !args.quiet {
+    if !args.quiet && !summary.interrupted {
         let batch = posterior.model().config.train.rows();
         closing(out, &title(&args.model), &folder, batch, &summary)?;
+    }
+    if summary.interrupted {
+        let (run, steps) = (folder.display(), grouped(summary.steps));
+        if !args.quiet {
+            writeln!(
+                out,
+                "Interrupted: {steps} steps are saved. Go on with `couplet train {run} --resume`."
+            )?;
+        }
+        return Ok(Outcome::Interrupted);
     }
     Ok(Outcome::Done)
 }
@@ -108,8 +133,15 @@ fn prepare(args: &Args) -> Result<(PathBuf, Config)> {
         }
         config
     } else {
+        let shown = folder.display();
+        if let (Ok(kept), Ok(named)) = (kept.canonicalize(), named.canonicalize())
+            && kept == named
+        {
+            bail!(
+                "`{shown}` is the model file's own folder, and the run would put its own `model.toml` there. Choose another folder with -o"
+            );
+        }
         if kept.exists() && !args.overwrite {
-            let shown = folder.display();
             bail!(
                 "`{shown}` holds a run already. Go on with it with --resume, replace it with --overwrite, or choose another folder with -o"
             );

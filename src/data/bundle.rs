@@ -37,7 +37,7 @@ impl Bundle<'_> {
         (self.draws.sets, self.draws.n, self.draws.dim(), self.observed.len() / self.draws.sets.max(1))
     }
 
-    /// Writes a numpy archive: `draws` (sets, n, D), `names` (D), `log_density` (sets, n), `observed` (sets, C),
+    /// Writes a numpy archive: `draws` (sets, n, D), `names` (D), `datasets` (sets) where they have names, `log_density` (sets, n), `observed` (sets, C),
     /// `predictive` (sets, m, C), `prior` (k, D).
     pub fn write_npz(&self, path: &Path) -> Result<()> {
         super::atomic::write_atomic(path, |w| self.npz(w))
@@ -68,6 +68,10 @@ impl Bundle<'_> {
         }
         zip.start_file("names.npy", options(0))?;
         npy::write_strings(&mut zip, &self.draws.names)?;
+        if !self.draws.labels.is_empty() {
+            zip.start_file("datasets.npy", options(0))?;
+            npy::write_strings(&mut zip, &self.draws.labels)?;
+        }
         zip.finish()?;
         Ok(())
     }
@@ -108,6 +112,11 @@ impl Bundle<'_> {
             metadata(&folder.join(".zattrs"), &about)?;
             for variable in &variables {
                 array(&folder.join(&variable.name), &variable.dims, &variable.values)?;
+            }
+            if variables.iter().any(|v| v.dims.iter().any(|d| d.0 == "dataset"))
+                && !self.draws.labels.is_empty()
+            {
+                texts(&folder.join("dataset"), "dataset", &self.draws.labels)?;
             }
         }
         Ok(())
@@ -188,21 +197,40 @@ fn metadata(path: &Path, value: &Value) -> io::Result<()> {
     fs::write(path, value.to_string())
 }
 
-/// One array of one chunk.
 fn array(folder: &Path, dims: &[(&'static str, usize)], values: &[f32]) -> io::Result<()> {
+    chunk(folder, dims, "<f4", values.iter().map(|value| value.to_le_bytes()))
+}
+
+/// Names along a dimension, as text of fixed width.
+fn texts(folder: &Path, dim: &'static str, values: &[String]) -> io::Result<()> {
+    let width = values.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
+    let codes = |text: &String| {
+        let padded = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
+        padded.map(u32::to_le_bytes).collect::<Vec<_>>()
+    };
+    chunk(folder, &[(dim, values.len())], &format!("<U{width}"), values.iter().flat_map(codes))
+}
+
+/// One array of one chunk, in units of four bytes.
+fn chunk(
+    folder: &Path,
+    dims: &[(&'static str, usize)],
+    dtype: &str,
+    units: impl Iterator<Item = [u8; 4]>,
+) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let shape: Vec<usize> = dims.iter().map(|d| d.1).collect();
     let names: Vec<&str> = dims.iter().map(|d| d.0).collect();
     let array = json!({
-        "zarr_format": 2, "shape": shape, "chunks": shape, "dtype": "<f4", "compressor": null, "filters": null,
+        "zarr_format": 2, "shape": shape, "chunks": shape, "dtype": dtype, "compressor": null, "filters": null,
         "fill_value": null, "order": "C",
     });
     metadata(&folder.join(".zarray"), &array)?;
     metadata(&folder.join(".zattrs"), &json!({ "_ARRAY_DIMENSIONS": names }))?;
     let chunk = vec!["0"; shape.len()].join(".");
     let mut file = io::BufWriter::new(fs::File::create(folder.join(chunk))?);
-    for value in values {
-        file.write_all(&value.to_le_bytes())?;
+    for unit in units {
+        file.write_all(&unit)?;
     }
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
@@ -233,6 +261,10 @@ mod tests {
         let path = folder.path().join("d.npz");
         let draws = draws();
         bundle(&draws).write_npz(&path).unwrap();
+        assert_eq!(Npz::open(&path).unwrap().keys().len(), 6);
+        let named = Draws { labels: vec!["p".into(), "qq".into()], ..draws.clone() };
+        bundle(&named).write_npz(&path).unwrap();
+        assert!(Npz::open(&path).unwrap().keys().contains(&"datasets".to_string()));
         let mut file = Npz::open(&path).unwrap();
         for (name, shape) in [
             ("draws", vec![2, 3, 2]),
@@ -262,6 +294,14 @@ mod tests {
             String::from_utf8(read("observed_data/x/.zattrs")).unwrap().contains("[\"dataset\",\"x_dim\"]")
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(!path.join("posterior/dataset").exists());
+        let named = Draws { labels: vec!["p".into(), "qq".into()], ..draws.clone() };
+        bundle(&named).write_zarr(&path).unwrap();
+        for group in ["posterior", "observed_data", "sample_stats"] {
+            let text = fs::read(path.join(group).join("dataset/0")).unwrap();
+            assert_eq!(text, [*b"p\0\0\0\0\0\0\0", *b"q\0\0\0q\0\0\0"].concat(), "{group}");
+        }
+        assert!(!path.join("prior/dataset").exists());
         assert!(bundle(&draws).write_zarr(folder.path()).is_err());
         assert_eq!(plain(&["a".into(), "a".into(), "..".into(), "draw".into()]), ["a", "a_", "_..", "_draw"]);
     }

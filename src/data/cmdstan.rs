@@ -6,14 +6,14 @@ use super::draws::push_row;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
-/// Writes the draws of one data set, shape (n, D); `set` is its index. `lp__` is the log-density of each draw, nats, or 0 where
+/// Writes the draws of one data set, shape (n, D), by its index and what it is called. `lp__` is the log-density of each draw, nats, or 0 where
 /// `log_density` is empty.
 pub fn write(
     w: &mut impl Write,
     names: &[String],
     values: &[f32],
     log_density: &[f32],
-    set: usize,
+    (set, called): (usize, &str),
 ) -> io::Result<()> {
     let n = values.len() / names.len().max(1);
     let lp = if log_density.is_empty() { "not computed" } else { "the log-density of the draw, normalised" };
@@ -25,8 +25,10 @@ pub fn write(
          #     num_samples = {n}\n#     num_warmup = 0\n#     save_warmup = false\n#     thin = 1 (Default)\n\
          #     algorithm = fixed_param\n\
          # id = {id}\n\
-         # Independent draws of an amortized posterior for data set {set}; lp__ is {lp}\n",
+         # Independent draws of an amortized posterior for data set {called}; lp__ is {lp}\n",
         id = set + 1,
+        // A line break would end the comment.
+        called = called.escape_debug(),
     )?;
     writeln!(w, "lp__,accept_stat__,{}", columns(names).join(","))?;
     let mut line = String::new();
@@ -131,7 +133,7 @@ mod tests {
     #[test]
     fn the_file_has_header_columns_and_rows() {
         let mut bytes = Vec::new();
-        write(&mut bytes, &["a[1]".into(), "a[2]".into()], &[1.0, 2.5, -3.0, 1e-9], &[-1.5, 3.25], 4)
+        write(&mut bytes, &["a[1]".into(), "a[2]".into()], &[1.0, 2.5, -3.0, 1e-9], &[-1.5, 3.25], (4, "4"))
             .unwrap();
         let text = String::from_utf8(bytes).unwrap();
         for part in [

@@ -18,15 +18,15 @@ impl From<Problem> for Failure {
 }
 
 /// Reads rows of `columns` finite numbers, row-major. Lines that start with `#` and blank lines are skipped; a header
-/// is a first row without any number; a first column named `dataset` is ignored.
-pub fn read(r: &mut dyn Read, columns: usize) -> Result<Vec<f32>, Failure> {
+/// is a first row without any number; a first column named `dataset` says what the data sets are called.
+pub fn read(r: &mut dyn Read, columns: usize) -> Result<(Vec<f32>, Vec<String>), Failure> {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .comment(Some(b'#'))
         .trim(Trim::All)
         .from_reader(r);
-    let mut table = Table { columns, header: None, skip: 0, values: Vec::new(), first: None };
+    let mut table = Table { columns, header: None, skip: 0, values: vec![], labels: vec![], first: None };
     let mut record = ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
@@ -68,6 +68,8 @@ struct Table {
     /// Leading columns to ignore: 1 with a `dataset` column.
     skip: usize,
     values: Vec<f32>,
+    /// Names of the rows, where there is a column of them.
+    labels: Vec<String>,
     /// Line and text of the first row of numbers.
     first: Option<(u64, Vec<String>)>,
 }
@@ -93,6 +95,8 @@ impl Table {
             }
         }
         self.check_width(record, line)?;
+        self.labels
+            .extend(record.iter().take(self.skip).map(|cell| String::from_utf8_lossy(cell).into_owned()));
         for (column, cell) in record.iter().enumerate().skip(self.skip) {
             let value = number(bare(cell)).ok_or_else(|| self.bad_cell(line, column, cell))?;
             if !(value as f32).is_finite() {
@@ -180,7 +184,7 @@ impl Table {
         }
     }
 
-    fn finish(self) -> Result<Vec<f32>, Problem> {
+    fn finish(self) -> Result<(Vec<f32>, Vec<String>), Problem> {
         let Some((line, first)) = &self.first else {
             let found = if self.header.is_some() { "only a header" } else { "nothing" };
             if self.header.iter().flatten().any(|name| name.contains(';')) {
@@ -206,7 +210,7 @@ impl Table {
                 "Save with `header=False`, or name the columns; if it is data, write 0.0,1.0",
             ));
         }
-        Ok(self.values)
+        Ok((self.values, self.labels))
     }
 }
 
@@ -220,7 +224,7 @@ mod tests {
     use super::*;
 
     fn values(text: &str, columns: usize) -> Result<Vec<f32>, String> {
-        read(&mut text.as_bytes(), columns).map_err(|failure| match failure {
+        read(&mut text.as_bytes(), columns).map(|(values, _)| values).map_err(|failure| match failure {
             Failure::Content(p) => format!("{}. {}", p.problem, p.hint),
             Failure::Io(e) => e.to_string(),
         })
@@ -241,7 +245,8 @@ mod tests {
         ] {
             assert_eq!(values(text, 2), expected, "{text:?}");
         }
-        assert_eq!(values("dataset,a\n9,1\n8,2\n", 1), Ok(vec![1.0, 2.0]));
+        let named = read(&mut "dataset,a\n9,1\nx 8,2\n".as_bytes(), 1).ok();
+        assert_eq!(named, Some((vec![1.0, 2.0], vec!["9".into(), "x 8".into()])));
     }
 
     #[test]

@@ -20,6 +20,13 @@ pub struct Draws {
     pub values: Vec<f32>,
     /// Log-density of each draw under the posterior, nats, shape (sets, n); empty where nobody asked.
     pub log_density: Vec<f32>,
+    /// What the data sets are called, as many; empty where they go by their numbers from 0.
+    pub labels: Vec<String>,
+}
+
+/// What data set `set` is called.
+pub fn label(labels: &[String], set: usize) -> String {
+    labels.get(set).cloned().unwrap_or_else(|| set.to_string())
 }
 
 /// How draws are written.
@@ -27,7 +34,7 @@ pub struct Draws {
 pub enum Format {
     /// numpy archive: `draws` (sets, n, D) f32 and `names` (D) text.
     Npz,
-    /// A column per parameter, preceded by `dataset` (from 0) when there is more than one.
+    /// A column per parameter, preceded by `dataset` (its name, or its number from 0) when there is more than one.
     Csv,
     /// CmdStan's csv, one file per data set; ArviZ and cmdstanr read it.
     CmdStan,
@@ -67,7 +74,7 @@ impl Format {
 impl Draws {
     /// Checks the shapes: D names, sets x n x D values.
     pub fn new(names: Vec<String>, sets: usize, n: usize, values: Vec<f32>) -> Result<Self> {
-        let draws = Self { names, sets, n, values, log_density: vec![] };
+        let draws = Self { names, sets, n, values, log_density: vec![], labels: vec![] };
         draws.check()?;
         Ok(draws)
     }
@@ -97,7 +104,8 @@ impl Draws {
                 Format::Csv => self.csv(w),
                 Format::CmdStan => {
                     let density = self.log_density.get(set * self.n..(set + 1) * self.n).unwrap_or_default();
-                    cmdstan::write(w, &self.names, self.set(set), density, set)
+                    let called = label(&self.labels, set);
+                    cmdstan::write(w, &self.names, self.set(set), density, (set, &called))
                 }
             })?;
         }
@@ -143,10 +151,15 @@ impl Draws {
         w.write_all(&header)?;
         let mut line = String::new();
         for set in 0..self.sets {
+            // Quoted where it must be.
+            let mut first = csv::WriterBuilder::new().from_writer(Vec::new());
+            first.write_record([label(&self.labels, set)])?;
+            let first = first.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
+            let first = String::from_utf8_lossy(&first);
             for draw in self.set(set).chunks_exact(self.dim()) {
                 line.clear();
                 if self.sets > 1 {
-                    line.push_str(&set.to_string());
+                    line.push_str(first.trim_end_matches('\n'));
                     line.push(',');
                 }
                 push_row(&mut line, draw);
@@ -224,6 +237,20 @@ mod tests {
             }
             assert_eq!(values, draws(sets).values);
         }
+    }
+
+    #[test]
+    fn data_sets_keep_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.csv");
+        let named = Draws { labels: vec!["7".into(), "a, \"b\"".into()], ..draws(2) };
+        named.write(&path, Format::Csv).unwrap();
+        let mut reader = csv::Reader::from_path(&path).unwrap();
+        let found: Vec<String> = reader.records().map(|r| r.unwrap()[0].to_string()).collect();
+        assert_eq!((found[0].as_str(), found[7].as_str()), ("7", "a, \"b\""));
+        named.write(&folder.path().join("d.stan.csv"), Format::CmdStan).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("d-set0.stan.csv")).unwrap();
+        assert!(text.contains("for data set 7;"), "{text}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 use super::csv_table::{self, Failure};
 use super::npy::{self, Array};
 use super::npz::Npz;
+use super::observed_sets::read_sets;
 use super::problem::{Problem, show_shape};
 use crate::error::{Error, Result};
+use crate::sim::DataShape;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::Path;
@@ -15,6 +17,8 @@ pub struct Observed {
     pub x: Vec<f32>,
     /// Number of data sets, at least 1.
     pub sets: usize,
+    /// What the file calls them, as many; empty where it does not: then they go by their numbers from 0.
+    pub labels: Vec<String>,
 }
 
 /// A fixed training set of simulated pairs.
@@ -28,9 +32,25 @@ pub struct Table {
     pub rows: usize,
 }
 
+/// Reads data sets of the shape that a model was trained on: [`read_observed`] or [`read_sets`].
+///
+/// # Errors
+/// A file that cannot be used, and a column of data sets for vectors, of which each row is one.
+pub fn read_data(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Result<Observed> {
+    match (shape, set_column) {
+        (DataShape::Vector { features }, None) => read_observed(path, *features),
+        (DataShape::Vector { .. }, Some(_)) => Err(Error::config(
+            "--set-column",
+            "expected data sets of many items, found a model whose data are vectors",
+            "Leave it out; a first column `dataset` names the rows",
+        )),
+        _ => read_sets(path, shape, set_column),
+    }
+}
+
 /// Reads data vectors of `n_features` numbers from csv, npy or npz, told apart by content, then by extension.
 ///
-/// csv: one row per data set; the header is optional, a first column named `dataset` is ignored. npy, npz: shape
+/// csv: one row per data set; the header is optional, a first column named `dataset` says what they are called. npy, npz: shape
 /// (C,) or (n, C); in an archive the array `x`, else `observation`, else the only one.
 pub fn read_observed(path: &Path, n_features: usize) -> Result<Observed> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
@@ -73,16 +93,16 @@ fn parse_observed<R: BufRead + Seek>(
         )
         .at(path));
     } else {
-        let x = csv_table::read(&mut reader, n_features).map_err(|failure| match failure {
+        let (x, labels) = csv_table::read(&mut reader, n_features).map_err(|failure| match failure {
             Failure::Content(problem) => problem.at(path),
             Failure::Io(e) => Error::io("read", path, e),
         })?;
         let sets = x.len() / n_features.max(1);
-        return Ok(Observed { x, sets });
+        return Ok(Observed { x, sets, labels });
     };
     let sets = rows("the data", &array, n_features).map_err(|p| p.at(path))?;
     finite("the data", &array.values, n_features).map_err(|p| p.at(path))?;
-    Ok(Observed { x: array.values, sets })
+    Ok(Observed { x: array.values, sets, labels: vec![] })
 }
 
 /// Reads a training set from an npz file with arrays `theta` (n, D) and `x` (n, C).
@@ -212,7 +232,7 @@ mod tests {
     fn csv_npy_and_npz_give_the_same_data() {
         let folder = Folder::new();
         let values = [1.0, 2.5, -3.0, 4.0, 5.0, 6.0];
-        let expected = Observed { x: values.to_vec(), sets: 2 };
+        let expected = Observed { x: values.to_vec(), sets: 2, labels: vec![] };
         let array = npy_bytes(&[2, 3], &values);
         let other = npy_bytes(&[7], &[0.0; 7]);
         let files = [
@@ -229,7 +249,7 @@ mod tests {
         let row = npy_bytes(&[3], &values[..3]);
         assert_eq!(
             folder.observed("row.npy", &row, 3).unwrap(),
-            Observed { x: values[..3].to_vec(), sets: 1 }
+            Observed { x: values[..3].to_vec(), sets: 1, labels: vec![] }
         );
         assert_eq!(folder.observed("column.npy", &row, 1).unwrap().sets, 3);
     }
@@ -306,7 +326,7 @@ mod tests {
         let (mut good, mut bad) = (0, 0);
         for bytes in mutations(seed, 1500) {
             match parse_observed(Path::new(name), Cursor::new(&bytes), bytes.len() as u64, 3) {
-                Ok(Observed { x, sets }) => {
+                Ok(Observed { x, sets, .. }) => {
                     assert!(sets > 0 && x.len() == sets * 3 && x.iter().all(|v| v.is_finite()));
                     good += 1;
                 }

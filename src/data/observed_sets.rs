@@ -2,6 +2,7 @@
 //!
 //! All become one array `(sets, most items, F)` that ends in NaN where a data set has fewer items; NaN also stands for what
 //! is missing.
+use super::draws::label;
 use super::npy;
 use super::npz::Npz;
 use super::observed::{Observed, Table, finite, rows};
@@ -16,27 +17,43 @@ use std::path::{Path, PathBuf};
 
 /// Reads data sets of the shape that a model was trained on.
 ///
-/// - csv: one row per item with F numbers; `set_column` names the column that says which data set a row belongs to, without
-///   which the file is one data set. Empty cells, `NA` and `nan` are missing values.
+/// - csv: one row per item with F numbers; `set_column` names the column that says which data set a row belongs to, and so what
+///   it is called; without it the file is one data set. Empty cells, `NA` and `nan` are missing values.
 /// - npy, npz: an array `x` of shape (n, items, F), or (n, items) where F is 1; in an npz an array `sizes` (n) may say how
 ///   many items of each data set are there.
-/// - folder: every csv file in it, in the order of their names, is a data set.
+/// - folder: every csv file in it, in the order of their names, is a data set, and is called as the file without its end.
 pub fn read_sets(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Result<Observed> {
     let io = |e| Error::io("read", path, e);
     let (f, most) = (shape.features(), shape.items().1);
-    let sets = if path.is_dir() {
-        let mut sets = vec![];
-        for file in csv_files(path)? {
-            let mut rows =
-                csv(BufReader::new(File::open(&file).map_err(|e| Error::io("read", &file, e))?), f, None)
-                    .map_err(|p| p.at(&file))?;
-            sets.append(&mut rows);
+    let alone = |what: &str| {
+        let problem = format!("`--set-column` names a column of one csv file, found {what}");
+        Problem::new(problem, "Leave it out").at(path)
+    };
+    let (sets, labels) = if path.is_dir() {
+        if set_column.is_some() {
+            return Err(alone("a folder"));
         }
-        sets
+        let (mut sets, mut labels) = (vec![], vec![]);
+        for file in csv_files(path)? {
+            let reader = BufReader::new(File::open(&file).map_err(|e| Error::io("read", &file, e))?);
+            let (rows, _) = csv(reader, f, None).map_err(|p| p.at(&file))?;
+            let Some(set) = rows.into_iter().next() else {
+                let problem = "it holds no items, expected at least one";
+                return Err(Problem::new(problem, "Remove the file, or write the data set into it").at(&file));
+            };
+            sets.push(set);
+            labels.push(file.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        (sets, labels)
     } else {
         let file = File::open(path).map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len();
-        read_file(path, BufReader::new(file), bytes, f, set_column)?
+        let mut reader = BufReader::new(file);
+        let start = reader.fill_buf().map_err(io)?;
+        if set_column.is_some() && (npy::is_npy(start) || start.starts_with(b"PK")) {
+            return Err(alone("an array"));
+        }
+        read_file(path, reader, bytes, f, set_column)?
     };
     let fail = |problem: String, hint: &str| Err(Problem::new(problem, hint).at(path));
     if sets.is_empty() {
@@ -47,13 +64,13 @@ pub fn read_sets(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Re
         let n = set.len() / f;
         if n > most {
             return fail(
-                format!("data set {i} has {n} items, expected at most {most}"),
+                format!("data set {} has {n} items, expected at most {most}", label(&labels, i)),
                 "Train a model on larger data sets (`size` under `[data]`)",
             );
         }
         x[i * most * f..][..set.len()].copy_from_slice(set);
     }
-    Ok(Observed { x, sets: sets.len() })
+    Ok(Observed { x, sets: sets.len(), labels })
 }
 
 /// Reads a training set from an npz file with arrays `theta` (n, D) and `x` (n, items, F), perhaps with `sizes` (n).
@@ -89,11 +106,11 @@ fn read_file<R: BufRead + Seek>(
     bytes: u64,
     f: usize,
     set_column: Option<&str>,
-) -> Result<Vec<Vec<f32>>> {
+) -> Result<(Vec<Vec<f32>>, Vec<String>)> {
     let start = reader.fill_buf().map_err(|e| Error::io("read", path, e))?;
     if npy::is_npy(start) {
         let array = npy::read(&mut reader, bytes).map_err(|p| p.at(path))?;
-        return arrays(&array, None, f).map_err(|p| p.at(path));
+        return Ok((arrays(&array, None, f).map_err(|p| p.at(path))?, vec![]));
     }
     if start.starts_with(b"PK") {
         let mut npz = Npz::new(path, reader, bytes)?;
@@ -104,7 +121,7 @@ fn read_file<R: BufRead + Seek>(
         }
         let x = npz.read("x")?;
         let sizes = keys.iter().any(|k| k == "sizes").then(|| npz.read("sizes")).transpose()?;
-        return arrays(&x, sizes.as_ref(), f).map_err(|p| p.at(path));
+        return Ok((arrays(&x, sizes.as_ref(), f).map_err(|p| p.at(path))?, vec![]));
     }
     csv(reader, f, set_column).map_err(|p| p.at(path))
 }
@@ -149,8 +166,12 @@ fn arrays(
     Ok(sets)
 }
 
-/// Data sets of a table with a row per item, in the order in which they first occur.
-fn csv(r: impl Read, f: usize, set_column: Option<&str>) -> std::result::Result<Vec<Vec<f32>>, Problem> {
+/// Data sets of a table with a row per item, in the order in which they first occur, and what its column calls them.
+fn csv(
+    r: impl Read,
+    f: usize,
+    set_column: Option<&str>,
+) -> std::result::Result<(Vec<Vec<f32>>, Vec<String>), Problem> {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -158,6 +179,7 @@ fn csv(r: impl Read, f: usize, set_column: Option<&str>) -> std::result::Result<
         .trim(Trim::All)
         .from_reader(r);
     let (mut sets, mut places): (Vec<Vec<f32>>, HashMap<Vec<u8>, usize>) = (vec![], HashMap::new());
+    let mut labels = vec![];
     let (mut record, mut set_at, mut first) = (ByteRecord::new(), None, true);
     let text = |cell: &[u8]| excerpt(&String::from_utf8_lossy(cell));
     loop {
@@ -194,8 +216,9 @@ fn csv(r: impl Read, f: usize, set_column: Option<&str>) -> std::result::Result<
         }
         check_width(&record, f, set_at, line)?;
         let key = set_at.map_or_else(Vec::new, |at| record[at].to_vec());
-        let place = *places.entry(key).or_insert_with(|| {
+        let place = *places.entry(key).or_insert_with_key(|key| {
             sets.push(vec![]);
+            labels.extend(set_at.map(|_| String::from_utf8_lossy(key).into_owned()));
             sets.len() - 1
         });
         for (column, cell) in record.iter().enumerate().filter(|(i, _)| Some(*i) != set_at) {
@@ -208,7 +231,7 @@ fn csv(r: impl Read, f: usize, set_column: Option<&str>) -> std::result::Result<
             sets[place].push(value);
         }
     }
-    Ok(sets)
+    Ok((sets, labels))
 }
 
 fn check_width(
@@ -254,6 +277,7 @@ mod tests {
         std::fs::write(&path, "a,who,b\n1,p,2\n3,q,4\n5,p,\n").unwrap();
         let o = read_sets(&path, &SHAPE, Some("who")).unwrap();
         assert_eq!((o.sets, shown(&o.x).as_str()), (2, "1 2 5 NaN NaN NaN 3 4 NaN NaN NaN NaN"));
+        assert_eq!(o.labels, ["p", "q"]);
         let says = |text: &str, column: Option<&str>, part: &str| {
             std::fs::write(&path, text).unwrap();
             let e = read_sets(&path, &SHAPE, column).unwrap_err().to_string();
@@ -274,6 +298,13 @@ mod tests {
         std::fs::write(folder.path().join("a.csv"), "u,v\n3,4\n5,6\n").unwrap();
         let o = read_sets(folder.path(), &SHAPE, None).unwrap();
         assert_eq!((o.sets, shown(&o.x).as_str()), (2, "3 4 5 6 NaN NaN 1 2 NaN NaN NaN NaN"));
+        assert_eq!(o.labels, ["a", "b"]);
+        assert!(
+            read_sets(folder.path(), &SHAPE, Some("u")).unwrap_err().to_string().contains("found a folder")
+        );
+        std::fs::write(folder.path().join("c.csv"), "u,v\n").unwrap();
+        let empty = read_sets(folder.path(), &SHAPE, None).unwrap_err().to_string();
+        assert!(empty.contains("c.csv") && empty.contains("no items"), "{empty}");
         let array =
             |shape: &[usize], values: &[f32]| npy::Array { shape: shape.into(), values: values.into() };
         let nan = f32::NAN;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Standardised data are clamped to this distance from 0.
 pub const CLAMP: f32 = 10.0;
+/// Where they are not: so far that squares stay finite.
+const FAR: f32 = 1e15;
 
 /// Element-wise transform of the data before standardisation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,11 +131,17 @@ impl Standardiser {
     }
     /// One row of data as the network sees it; false when a value is not finite.
     pub fn standardise_x(&self, x: &[f32], out: &mut [f32]) -> bool {
+        let ok = self.unclamped_x(x, out);
+        out.iter_mut().for_each(|v| *v = v.clamp(-CLAMP, CLAMP));
+        ok
+    }
+    /// The same before the clamp, but finite for finite values: for scores of how unusual data are.
+    pub fn unclamped_x(&self, x: &[f32], out: &mut [f32]) -> bool {
         let mut ok = true;
         for j in 0..self.x_mean.len() {
             let t = self.transform.apply(x[j], self.x_center[j], self.x_inv_scale[j]);
             ok &= is_finite_bits(x[j]) && is_finite_bits(t);
-            out[j] = ((t - self.x_mean[j]) / self.x_sd[j]).clamp(-CLAMP, CLAMP);
+            out[j] = ((t - self.x_mean[j]) / self.x_sd[j]).clamp(-FAR, FAR);
         }
         ok
     }

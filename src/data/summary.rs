@@ -1,5 +1,6 @@
 //! Means, spreads and quantiles of draws, and a table of them for the terminal.
-use super::draws::Draws;
+use super::draws::{Draws, label};
+use super::problem::excerpt;
 use std::fmt::Write;
 
 /// Probabilities of the reported quantiles.
@@ -10,6 +11,8 @@ pub const LEVELS: [f64; 5] = [0.025, 0.25, 0.5, 0.75, 0.975];
 pub struct Marginal {
     /// Index of the data set.
     pub set: usize,
+    /// What it is called.
+    pub label: String,
     /// Parameter name.
     pub name: String,
     /// Mean of the draws.
@@ -36,6 +39,7 @@ pub fn summarize(draws: &Draws) -> Vec<Marginal> {
             let square = column.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
             marginals.push(Marginal {
                 set,
+                label: label(&draws.labels, set),
                 name: name.clone(),
                 mean,
                 sd: (square / (n as f64 - 1.0)).sqrt(),
@@ -64,7 +68,7 @@ pub fn table(marginals: &[Marginal], max_sets: usize) -> String {
     let mut previous = None;
     for m in marginals.iter().filter(|m| m.set < max_sets) {
         // The number once per data set: the eye finds the blocks.
-        let set = if previous == Some(m.set) { String::new() } else { m.set.to_string() };
+        let set = if previous == Some(m.set) { String::new() } else { excerpt(&m.label) };
         previous = Some(m.set);
         let mut row = vec![set, m.name.clone(), number(m.mean), number(m.sd)];
         row.extend(m.quantiles.map(number));

@@ -9,8 +9,8 @@ use super::replicates::{Replicates, seen, sound};
 use super::stream::{Kept, Stream};
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
-use crate::model::Model;
 use crate::model::definition::CHECK_STEP;
+use crate::model::{Model, Pairs};
 use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Prior};
 
@@ -81,8 +81,17 @@ pub struct Examination {
 /// # Errors
 /// A model without a simulator, no finite simulation, too few data sets or draws, and whatever the device reports.
 pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Examination> {
+    examine_pairs(posterior, model, &model.simulate(size.seed, CHECK_STEP, size.sets)?, size)
+}
+
+/// The same on pairs from elsewhere, which must be draws of prior and simulator that training has not seen. Without a simulator
+/// there are no posterior predictive ranks.
+///
+/// # Errors
+/// No finite pair, too few of them or of draws, and whatever the device reports.
+pub fn examine_pairs(posterior: &Posterior, model: &Model, pairs: &Pairs, size: Size) -> Result<Examination> {
     let (d, c) = (model.theta_dim(), model.x_dim()?);
-    let pairs = model.simulate(size.seed, CHECK_STEP, size.sets)?;
+    let all = pairs.theta.len() / d;
     let shape = model.shape()?;
     let vector = shape.is_vector();
     let (theta, x) = finite(&pairs.theta, &pairs.x, d, c, &shape);
@@ -90,7 +99,7 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
     if sets == 0 {
         return Err(Error::config(
             "simulator",
-            format!("none of {} simulations is finite", size.sets),
+            format!("none of {all} simulations is finite"),
             "Check priors and simulator",
         ));
     }
@@ -129,18 +138,22 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
         }
         let n = most.min(size.draws);
         let again = |theta: &[f32], n| Replicates::new(posterior, model, (own_x, first), theta, n, size.seed);
-        let simulated = again(&sets_of(n), n)?;
-        let fresh = again(&theta[first * d..(first + count) * d], 1)?;
+        let simulated = match model.simulator {
+            Some(_) => Some((again(&sets_of(n), n)?, again(&theta[first * d..(first + count) * d], 1)?)),
+            None => None,
+        };
         for set in 0..count {
             let observed = &seen[(first + set) * (seen.len() / sets)..][..seen.len() / sets];
-            let (own, new) = (simulated.seen_of(set), fresh.seen_of(set));
-            predictive.push(predictive_rank(observed, new, own, first + set, size.seed));
+            if let Some((own, new)) = &simulated {
+                let (own, new) = (own.seen_of(set), new.seen_of(set));
+                predictive.push(predictive_rank(observed, new, own, first + set, size.seed));
+            }
             if shown.len() < SHOWN {
                 shown.push(Shown {
                     truth: theta[(first + set) * d..][..d].to_vec(),
                     draws: draws[set * size.draws * d..][..size.draws.min(SHOWN_DRAWS) * d].to_vec(),
                     x: if vector { own_x[set * c..][..c].to_vec() } else { observed.to_vec() },
-                    replicates: simulated.shown_of(set).to_vec(),
+                    replicates: simulated.as_ref().map_or(vec![], |s| s.0.shown_of(set).to_vec()),
                 });
             }
         }
@@ -149,11 +162,11 @@ pub fn examine(posterior: &Posterior, model: &Model, size: Size) -> Result<Exami
     let evidence = Evidence {
         summaries: Some(Summaries { values: &summaries, width }),
         hpd: hpd.filter(|ranks| ranks.len() == sets).map(|ranks| (ranks, densities)),
-        predictive: Some((predictive, most.min(size.draws))),
+        predictive: model.simulator.is_some().then_some((predictive, most.min(size.draws))),
         information,
     };
     let (report, kept) = judge(model.parameter_names(), &prior_sd, stream, evidence)?;
-    Ok(Examination { report, kept, summaries, width, shown, prior, failed: size.sets - sets })
+    Ok(Examination { report, kept, summaries, width, shown, prior, failed: all - sets })
 }
 
 /// `10000` draws of the prior, `(n, D)`.

@@ -6,6 +6,7 @@ use crate::data::draws::Draws;
 use crate::error::Result;
 use crate::infer::Posterior;
 use crate::model::Model;
+use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Simulator};
 
 /// Step numbers of fresh replicates and of the posterior's; training and the check's own simulations use others.
@@ -94,6 +95,30 @@ pub fn replicates(model: &Model, draws: &Draws, x: &[f32], sets: usize, seed: u6
     Ok(x.chunks_exact(c.max(1)).enumerate().take(sets).map(of).collect())
 }
 
+/// About `most` data sets from prior and simulator that have as many items as the observed ones `x (n, C)` have, each size equally
+/// often: summaries tell a size, and observed data sets are no sample of the sizes that were trained on. None where all data sets
+/// are of one size, or nothing simulates.
+pub fn like_observed(model: &Model, x: &[f32], most: usize, seed: u64) -> Result<Option<Vec<f32>>> {
+    let (shape, c, d) = (model.shape()?, model.x_dim()?, model.theta_dim());
+    let (least, largest) = shape.items();
+    let Some(simulator) = model.simulator.as_ref().filter(|_| !shape.is_vector() && least < largest) else {
+        return Ok(None);
+    };
+    let sets = x.len() / c;
+    let each = (most / sets.max(1)).max(1);
+    let (mut theta, mut simulated) = (vec![0.0; each * d], vec![]);
+    for (set, x) in x.chunks_exact(c).enumerate() {
+        for (i, theta) in theta.chunks_exact_mut(d).enumerate() {
+            let row = (set * each + i) as u32;
+            model.prior.draw(&mut Rng::new(seed, streams::PRIOR, REPLICATE_STEP, row), theta);
+        }
+        let from = (seed, REPLICATE_STEP, (set * each) as u32);
+        let data = simulate(simulator.as_ref(), &shape, x, from, &theta);
+        simulated.extend(data.chunks_exact(c).filter(|row| sound(&shape, row)).flatten());
+    }
+    Ok(Some(simulated).filter(|all: &Vec<f32>| !all.is_empty()))
+}
+
 /// Replicates of the data sets of a check, and what they are compared by.
 pub(super) struct Replicates {
     /// `(sets, per_set, V)`: vectors as they are, else standardised statistics.
@@ -170,7 +195,8 @@ mod tests {
         x[..30].fill(1.0);
         x[c..c + 700].fill(-2.0);
         let values: Vec<f32> = [1.0f32; 50].into_iter().chain([-2.0; 50]).collect();
-        let draws = Draws { names: vec!["mu".into()], values, sets: 2, n: 50, log_density: vec![] };
+        let draws =
+            Draws { names: vec!["mu".into()], values, sets: 2, n: 50, log_density: vec![], labels: vec![] };
         let again = replicates(&model, &draws, &x, 2, 3).unwrap();
         assert!(again.iter().all(|r| r.len() == 50 * c));
         let sizes = |r: &[f32]| r.chunks_exact(c).map(|x| items_of(x, 1)).collect::<Vec<_>>();

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 /// Simulations that training hands over at most: half are the reference, half give the null scores.
 pub const ROWS: usize = 4000;
 /// Fewest simulations that can call anything outside: half of them must be more than `2 /` [`OUTSIDE`].
-const FEWEST: usize = 500;
+pub const FEWEST: usize = 500;
 /// Simulations kept as a sample, and values in it at most.
 const SAMPLE: usize = 1000;
 const SAMPLE_VALUES: usize = 200_000;

@@ -2,9 +2,9 @@
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
 use crate::infer::ood::{Familiarity, Reference};
-use crate::model::definition::Model;
+use crate::model::definition::{Bad, Model, Pairs};
 use crate::model::network::Network;
-use crate::model::ragged::push_items;
+use crate::model::ragged::{push_items, standardised};
 use crate::model::summaries::{Stage, Summaries};
 use crate::model::weights::Weights as File;
 use crate::optim;
@@ -103,7 +103,8 @@ impl Posterior {
     pub fn learn_reference(&mut self, x: &[f32]) -> Result<Option<&Reference>> {
         self.reference = None;
         if !x.is_empty() {
-            let (summaries, sets) = self.condition(x)?;
+            let sets = x.len() / self.model.x_dim()?.max(1);
+            let summaries = self.unclamped(x)?;
             self.reference = Reference::fit(&summaries, summaries.len() / sets);
         }
         Ok(self.reference.as_ref())
@@ -117,7 +118,20 @@ impl Posterior {
     /// Compares each data set of `x (sets, C)` with simulated ones; none without a reference.
     pub fn familiarity(&self, x: &[f32]) -> Result<Option<Vec<Familiarity>>> {
         let Some(reference) = &self.reference else { return Ok(None) };
-        Ok(Some(reference.familiarity(&self.summary(x)?)))
+        Ok(Some(reference.familiarity(&self.unclamped(x)?)))
+    }
+
+    /// The summaries of data sets; of vectors as they are, what the flow sees without the clamp, which would make all that is far
+    /// equally far.
+    fn unclamped(&self, x: &[f32]) -> Result<Vec<f32>> {
+        let mut summaries = self.condition(x)?.0;
+        if self.model.shape()?.is_vector() && self.network.summary.is_none() {
+            let c = self.model.x_dim()?;
+            for (x, to) in x.chunks_exact(c).zip(summaries.chunks_exact_mut(c)) {
+                self.standardiser.unclamped_x(x, to);
+            }
+        }
+        Ok(summaries)
     }
 
     /// The model.
@@ -158,6 +172,14 @@ impl Posterior {
             ..RunArgs::default()
         };
         exec.tune(*sample, &Pass { run, weights: Weights::Average, result: Some((*theta, d)) }, options)
+    }
+    /// Whether training would take pair `i` of `pairs`: parameters and data are finite, also as the network sees them.
+    pub(crate) fn takes(&self, pairs: &Pairs, i: usize) -> bool {
+        let (Ok(shape), Ok(c), d) = (self.model.shape(), self.model.x_dim(), self.model.theta_dim()) else {
+            return false;
+        };
+        let one = Pairs { theta: pairs.theta[i * d..][..d].to_vec(), x: pairs.x[i * c..][..c].to_vec() };
+        standardised(self.network.host(), &shape, &one, Bad::LeftOut).1 == 0
     }
     /// Parameters of the network.
     pub fn parameters(&self) -> usize {
@@ -242,7 +264,12 @@ impl Posterior {
     pub fn sample(&self, x: &[f32], n: usize, seed: u64) -> Result<Vec<f32>> {
         let (condition, sets) = self.condition(x)?;
         let (d, c) = self.network.dims();
-        let mut out = Vec::with_capacity(sets * n * d);
+        let mut out = vec![];
+        let room = sets.checked_mul(n).and_then(|v| v.checked_mul(d));
+        if room.is_none_or(|values| out.try_reserve_exact(values).is_err()) {
+            let found = format!("{n} for each of {sets} data sets");
+            return Err(Error::input("draws", "as many as fit in memory", found, "Ask for fewer at a time"));
+        }
         let mut engine = self.engine.lock().unwrap_or_else(|e| e.into_inner());
         let Engine { exec, sample, theta, .. } = &mut *engine;
         exec.set_seed(seed)?;

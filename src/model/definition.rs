@@ -48,6 +48,16 @@ pub struct Pairs {
     pub x: Vec<f32>,
 }
 
+impl Pairs {
+    /// CRC-32 of all values: tells a table from another.
+    pub fn checksum(&self) -> u32 {
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(bytemuck::cast_slice(&self.theta));
+        sum.update(bytemuck::cast_slice(&self.x));
+        sum.finalize()
+    }
+}
+
 impl Model {
     /// A built-in model; `couplet models` lists them.
     pub fn builtin(name: &str) -> Result<Self> {
@@ -136,30 +146,38 @@ impl Model {
         self.simulator.as_ref().ok_or_else(|| {
             Error::config(
                 "simulator",
-                "expected a simulator, found only a dataset",
+                "expected a simulator that this program can run, found none: only a dataset, or another program's own",
                 "Use a model with `builtin`, or give the program's own with Model::with_simulator",
             )
         })
     }
+    /// Pairs of an npz file with arrays `theta` and `x`, whose parameters can be of this model's prior.
+    pub fn read_pairs(&self, path: &Path) -> Result<Pairs> {
+        let shape = self.shape()?;
+        let t = match shape.is_vector() {
+            true => read_table(path, self.theta_dim(), self.x_dim()?)?,
+            false => read_pairs(path, self.theta_dim(), &shape)?,
+        };
+        self.sound_parameters(&t.theta).map_err(|problem| problem.at(path))?;
+        Ok(Pairs { theta: t.theta, x: t.x })
+    }
     /// The fixed table of offline training: simulated, or read from the dataset.
     pub fn table(&self, seed: u64, n: Option<usize>) -> Result<Pairs> {
         if let Some(path) = &self.config.simulator.dataset {
-            let shape = self.shape()?;
-            let t = match shape.is_vector() {
-                true => read_table(path, self.theta_dim(), self.x_dim()?)?,
-                false => read_pairs(path, self.theta_dim(), &shape)?,
-            };
-            self.sound_parameters(&t.theta).map_err(|problem| problem.at(path))?;
-            let rows = n.unwrap_or(t.rows);
-            if rows > t.rows {
+            let mut pairs = self.read_pairs(path)?;
+            let (d, c) = (self.theta_dim(), self.x_dim()?);
+            let found = pairs.theta.len() / d;
+            let rows = n.unwrap_or(found);
+            if rows > found {
                 return Err(Error::data(
                     path,
-                    format!("expected {rows} rows, found {}", t.rows),
+                    format!("expected {rows} rows, found {found}"),
                     "Ask for fewer with --simulations",
                 ));
             }
-            let (d, c) = (self.theta_dim(), self.x_dim()?);
-            return Ok(Pairs { theta: t.theta[..rows * d].to_vec(), x: t.x[..rows * c].to_vec() });
+            pairs.theta.truncate(rows * d);
+            pairs.x.truncate(rows * c);
+            return Ok(pairs);
         }
         self.simulate(seed, TABLE_STEP, n.unwrap_or(10_000))
     }

@@ -174,7 +174,8 @@ fn sections(found: &Examination, context: &Context<'_>, order: &[usize], names: 
         .iter()
         .map(|t| Figure::new("predictive-ranks", whole("all data sets", t)))
         .collect();
-    predictive.extend(found.shown.iter().enumerate().map(|(i, s)| {
+    let replicated = found.shown.iter().enumerate().filter(|(_, s)| !s.replicates.is_empty());
+    predictive.extend(replicated.map(|(i, s)| {
         let svg = panels::predictive(&format!("data set {i}"), &s.x, &s.replicates);
         Figure::new(&format!("predictive-{i}"), svg)
     }));

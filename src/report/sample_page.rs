@@ -3,7 +3,7 @@ use super::page::{Figure, Page, Section, Tone};
 use super::pair_plot::pair_plot;
 use super::panels;
 use super::run_facts::RunFacts;
-use crate::data::draws::Draws;
+use crate::data::draws::{Draws, label};
 use crate::data::summary::summarize;
 use crate::diag::certificate::Certificate;
 use crate::diag::check::Verdict;
@@ -69,7 +69,9 @@ pub fn sample_page(o: &Observed<'_>) -> Page {
         Figure::new(&format!("pairs-{set}"), pair_plot(draws, names, None, Some(prior)))
     });
     let predictive = o.compared.iter().enumerate().map(|(set, compared)| {
-        let name = format!("data set {set}, p = {:.2}", o.predictive_p.get(set).copied().unwrap_or(f64::NAN));
+        let called = label(&o.draws.labels, set);
+        let name =
+            format!("data set {called}, p = {:.2}", o.predictive_p.get(set).copied().unwrap_or(f64::NAN));
         let svg = panels::predictive(&name, &compared.observed, &compared.replicates);
         Figure::new(&format!("predictive-{set}"), svg)
     });
@@ -116,7 +118,7 @@ fn marginals(draws: &Draws) -> (String, Vec<Vec<String>>) {
     let head = ["data set", "parameter", "mean", "sd", "2.5 %", "25 %", "50 %", "75 %", "97.5 %"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for m in summarize(draws).into_iter().take(ROWS) {
-        let mut row = vec![m.set.to_string(), m.name];
+        let mut row = vec![m.label, m.name];
         let numbers = [m.mean, m.sd].into_iter().chain(m.quantiles);
         row.extend(numbers.map(|v| format!("{v:.4}").replace('-', "−")));
         rows.push(row);

@@ -50,6 +50,9 @@ pub struct Counters {
     pub norm_sum: f64,
     /// Mean loss of the last metric.
     pub loss: f32,
+    /// Checksum of the pairs of a fixed table that somebody else made; none of one that is simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<u32>,
     /// Tilings of the row launches on a GPU, one for each plan of a step: what the run began with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tilings: Vec<Tiling>,
@@ -141,6 +144,12 @@ impl Folder {
         w.save_atomic(&self.weights())
     }
 
+    /// How the training of the weights ended, where they say so.
+    pub fn summary(&self) -> Option<Summary> {
+        let weights = Weights::load(&self.weights()).ok()?;
+        serde_json::from_str(weights.metadata.get("training")?).ok()
+    }
+
     /// Writes the state file.
     pub fn save_state(
         &self,
@@ -227,7 +236,7 @@ impl Folder {
 
     /// Removes what an earlier run left, so that a new run never goes on from the state of another.
     pub fn clear(&self) -> Result<()> {
-        for path in [self.state(), self.weights(), self.metrics()] {
+        for path in [self.state(), self.weights(), self.metrics(), self.path.join("report.html")] {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io("remove", &path, e));

@@ -1,6 +1,9 @@
 //! A fixed table: split into training and validation rows, shuffled anew each epoch.
 //!
 //! Every order is a function of (seed, epoch), so a resumed run sees the same batches.
+use crate::error::Result;
+use crate::infer::Posterior;
+use crate::model::Pairs;
 use crate::rng::{Rng, streams};
 
 /// A split table of standardised rows.
@@ -15,16 +18,46 @@ pub struct Split {
     pub n_validation: usize,
 }
 
-/// Splits rows of `width` floats at random (stream SPLIT); `share` goes to validation, at least one row to each side.
+/// Splits the numbers of `total` rows at random (stream SPLIT) into those for validation and those to train on; `share` goes to
+/// validation, at least one row to each side.
+fn sides(total: usize, share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
+    let mut validation = shuffled(total, seed, streams::SPLIT, 0);
+    let n = ((total as f64 * share).round() as usize).clamp(1, total.saturating_sub(1).max(1));
+    let train = validation.split_off(n.min(total));
+    (validation, train)
+}
+
+/// The pairs of a fixed table that training validates on: it never saw their gradients, but chose its best weights by them.
+///
+/// # Errors
+/// A model that trains on fresh simulations, and whatever reading the table reports.
+pub fn held_out(posterior: &Posterior) -> Result<Pairs> {
+    let (model, train) = (posterior.model(), &posterior.model().config.train);
+    let pairs = model.table(train.seed, train.simulations.map(|n| n as usize))?;
+    let (d, c) = (model.theta_dim(), model.x_dim()?);
+    let sound: Vec<usize> = (0..pairs.theta.len() / d).filter(|&i| posterior.takes(&pairs, i)).collect();
+    let (validation, _) = sides(sound.len(), train.validation, train.seed);
+    let rows = |values: &[f32], width: usize| -> Vec<f32> {
+        validation
+            .iter()
+            .flat_map(|&i| values[sound[i as usize] * width..][..width].iter().copied())
+            .collect()
+    };
+    Ok(Pairs { theta: rows(&pairs.theta, d), x: rows(&pairs.x, c) })
+}
+
+/// Splits rows of `width` floats: see [`Split`].
 pub fn split(rows: &[f32], width: usize, share: f64, seed: u64) -> Split {
-    let total = rows.len() / width;
-    let order = shuffled(total, seed, streams::SPLIT, 0);
-    let n_validation = ((total as f64 * share).round() as usize).clamp(1, total.saturating_sub(1).max(1));
     let pick = |part: &[u32]| {
         part.iter().flat_map(|&i| rows[i as usize * width..][..width].iter().copied()).collect()
     };
-    let (validation, train) = order.split_at(n_validation.min(total));
-    Split { train: pick(train), validation: pick(validation), n: train.len(), n_validation: validation.len() }
+    let (validation, train) = sides(rows.len() / width, share, seed);
+    Split {
+        train: pick(&train),
+        validation: pick(&validation),
+        n: train.len(),
+        n_validation: validation.len(),
+    }
 }
 
 /// Whole batches in one pass over `n` rows.

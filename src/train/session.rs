@@ -2,12 +2,12 @@
 use crate::data::standardise::Standardiser;
 use crate::error::{Error, Result};
 use crate::infer::{Posterior, ood};
-use crate::model::Model;
 use crate::model::config::{Mode, TrainConfig};
 use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP};
 use crate::model::network::{Network, Rows};
 use crate::model::ragged::{row_floats, standardised};
 use crate::model::summaries::{Stage, Summaries};
+use crate::model::{Model, Pairs};
 use crate::optim;
 use crate::runtime::device::Device;
 use crate::runtime::exec::{Executor, PlanId, Snapshot};
@@ -89,11 +89,14 @@ impl<'a> Session<'a> {
         if let Some(folder) = folder.as_ref().filter(|_| t.resume) {
             folder.check_same(&model.config)?;
         }
+        let t_data = t.data.is_some();
         let table = match t.data {
             Some(pairs) => Some(pairs),
             None if offline => Some(model.table(seed, settings.simulations.map(|n| n as usize))?),
             None => None,
         };
+        let foreign = t_data || model.config.simulator.dataset.is_some();
+        let checksum = table.as_ref().filter(|_| foreign).map(Pairs::checksum);
         let fitted_on = match &table {
             Some(pairs) => pairs.clone(),
             None if shape.is_vector() => model.simulate(seed, STANDARDISE_STEP, STANDARDISE)?,
@@ -187,7 +190,7 @@ impl<'a> Session<'a> {
             split,
             streamed,
             validation_rows,
-            counters: Counters { lr_factor: 1.0, ..Counters::default() },
+            counters: Counters { lr_factor: 1.0, table: checksum, ..Counters::default() },
             best: None,
             step: 0,
             first_step: 0,
@@ -226,6 +229,13 @@ impl<'a> Session<'a> {
         let state = self.folder.as_ref().map(|f| f.state()).filter(|p| resume && p.exists());
         if let (Some(_), Some(folder)) = (state, &self.folder) {
             let r = folder.load_state(&self.network.table, &self.model.config)?;
+            if let (Some(was), Some(now)) = (r.counters.table, self.counters.table)
+                && was != now
+            {
+                let problem = "expected the pairs that the run began with, found others";
+                let hint = "Bring the file back, or start a run in a folder of its own";
+                return Err(Error::config("simulator.dataset", problem, hint));
+            }
             folder.truncate_metrics(u64::from(r.now.state.step))?;
             self.exec.restore(&r.now)?;
             self.step = u64::from(r.now.state.step);
@@ -362,6 +372,9 @@ impl<'a> Session<'a> {
         let mut stopped_early = false;
         let mut interrupted = false;
         (self.first_step, self.filling) = (self.step, self.started.elapsed().as_secs_f64());
+        if let Some(done) = self.done_before()? {
+            return Ok(done);
+        }
         let (mut chunk, mut saved, mut shown) = (4usize, Instant::now(), Instant::now());
         let _ = self.report(self.resumed.then_some("resumed"));
         let every = self.validation_interval();
@@ -431,6 +444,19 @@ impl<'a> Session<'a> {
             reference.store(&f.weights())?;
         }
         Ok((posterior, summary))
+    }
+
+    /// The posterior of a run that was resumed after its last step: nothing is made or written anew.
+    fn done_before(&self) -> Result<Option<(Posterior, Summary)>> {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.resumed && self.step >= self.counters.total)
+        else {
+            return Ok(None);
+        };
+        let summary = folder.summary().filter(|s| s.steps == self.step && !s.interrupted);
+        let Some(summary) = summary else { return Ok(None) };
+        let posterior = Posterior::load(&folder.weights(), self.device.clone())?;
+        // Without it the run was killed between its last step and its end.
+        Ok(posterior.reference().is_some().then_some((posterior, summary)))
     }
 
     /// Steps between validations: an epoch (at least 50 steps) offline, a fortieth of the run online.
