@@ -201,6 +201,12 @@ mod tests {
         assert!(again.iter().all(|r| r.len() == 50 * c));
         let sizes = |r: &[f32]| r.chunks_exact(c).map(|x| items_of(x, 1)).collect::<Vec<_>>();
         assert_eq!((sizes(&again[0]), sizes(&again[1])), (vec![30; 50], vec![700; 50]));
+        let like = like_observed(&model, &x, 100, 3).unwrap().unwrap();
+        assert_eq!(sizes(&like), [[30; 50], [700; 50]].concat());
+        let means: Vec<f32> = like.chunks_exact(c).map(|x| x[..30].iter().sum::<f32>() / 30.0).collect();
+        let spread = means.iter().fold((f32::MAX, f32::MIN), |(lo, hi), &m| (lo.min(m), hi.max(m)));
+        assert!(spread.1 - spread.0 > 1.0, "every data set has parameters of its own: {spread:?}");
+        assert!(like_observed(&Model::builtin("two-moons").unwrap(), &[0.0; 4], 9, 3).unwrap().is_none());
         let compared = compared(&model, &draws, &x, 2, 3).unwrap();
         let mean = |c: &Compared| c.replicates.iter().step_by(7).sum::<f32>() / 50.0;
         assert_eq!((compared[1].observed[0], compared[1].observed.len()), (-2.0, 7));
