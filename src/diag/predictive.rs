@@ -7,6 +7,8 @@ use super::sbc::among_ties;
 
 /// Stands for this check where a parameter's number tells ties apart.
 const TIES: usize = (1 << 20) + 1;
+/// Distances that differ by less, relatively, are equal: discrete data tie, and sums round.
+const TIED: f64 = 1e-9;
 
 /// Squared Euclidean distance of summary vectors.
 pub fn distance(a: &[f32], b: &[f32]) -> f64 {
@@ -26,31 +28,35 @@ pub fn predictive_rank(observed: &[f32], fresh: &[f32], replicates: &[f32], set:
     nearer + among_ties(equal, seed, TIES, set)
 }
 
-/// Share of replicates at least as far from the centre as the observed data: a small one says that the posterior's own
-/// simulations do not look like the data. `(1 + #{T(rep) >= T(obs)}) / (n + 1)` with T the mean squared distance of the
-/// values from the replicates' mean, each in units of the replicates' sd. Conservative, as all such p-values are.
+/// Share of the n replicates and the observation that lie at least as far from their centre as the observation: a small one
+/// says that the posterior's own simulations do not look like the data. `#{T(row) >= T(obs)} / (n + 1)` over all n + 1
+/// rows, the observation among them, with T the sum over the values of the squared distance from the mean, each in units of
+/// the sd. Mean and sd are over all n + 1 rows as well: if only the replicates had a say in them, they would lie nearer to
+/// their centre than a further row of the same law. So where the observation is such a row, `P(p <= a) <= a` for every a,
+/// whatever the law and the number of values; and as the posterior has seen the observation, p is nearer to 1/2 still.
 pub fn predictive_p(observed: &[f32], replicates: &[f32]) -> f64 {
     let width = observed.len().max(1);
-    let n = replicates.len() / width;
-    let (mut mean, mut square) = (vec![0.0; width], vec![0.0; width]);
-    for row in replicates.chunks_exact(width) {
-        row.iter().zip(&mut mean).for_each(|(v, m)| *m += f64::from(*v) / n as f64);
+    let rows = || std::iter::once(observed).chain(replicates.chunks_exact(width));
+    let n = 1.0 + (replicates.len() / width) as f64;
+    let (mut mean, mut variance) = (vec![0.0; width], vec![0.0; width]);
+    for row in rows() {
+        row.iter().zip(&mut mean).for_each(|(v, m)| *m += f64::from(*v) / n);
     }
-    for row in replicates.chunks_exact(width) {
-        for j in 0..width {
-            square[j] += (f64::from(row[j]) - mean[j]).powi(2) / (n as f64 - 1.0).max(1.0);
+    for row in rows() {
+        for j in 0..row.len() {
+            variance[j] += (f64::from(row[j]) - mean[j]).powi(2) / n;
         }
     }
     let t = |row: &[f32]| -> f64 {
         let term = |j: usize| {
             let gap = (f64::from(row[j]) - mean[j]).powi(2);
-            if gap == 0.0 { 0.0 } else { gap / square[j] }
+            if gap == 0.0 { 0.0 } else { gap / variance[j] }
         };
         (0..row.len()).map(term).sum()
     };
-    let limit = t(observed);
-    let beyond = replicates.chunks_exact(width).filter(|row| !(t(row) < limit)).count();
-    (1 + beyond) as f64 / (n + 1) as f64
+    let limit = t(observed) * (1.0 - TIED);
+    // NaN is not below anything: what cannot be compared is no evidence.
+    rows().filter(|row| !(t(row) < limit)).count() as f64 / n
 }
 
 #[cfg(test)]
@@ -97,5 +103,31 @@ mod tests {
         assert!(predictive_p(&[5.0, 5.0], &replicates) < 0.02);
         assert!(predictive_p(&[f32::NAN, 0.0], &replicates) > 0.9, "NaN is no evidence");
         assert_eq!(predictive_p(&[1.0], &[1.0, 1.0]), 1.0);
+    }
+    /// Each of n + 1 rows of one law in turn as the observation: p takes every value 1/(n + 1), ..., 1 once, and with ties
+    /// no share of small values is above its level.
+    #[test]
+    fn rows_of_one_law_have_uniform_p() {
+        let p_of = |rows: &[f32], width: usize| -> Vec<f64> {
+            let one = |i: usize| {
+                let others = [&rows[..i * width], &rows[(i + 1) * width..]].concat();
+                predictive_p(&rows[i * width..][..width], &others)
+            };
+            let mut p: Vec<f64> = (0..rows.len() / width).map(one).collect();
+            p.sort_unstable_by(f64::total_cmp);
+            p
+        };
+        let (n, width) = (60, 200);
+        let many: Vec<f32> =
+            (0..n * width).map(|i| Rng::new(4, streams::TEST, 2, i as u32).normal()).collect();
+        for (i, p) in p_of(&many, width).into_iter().enumerate() {
+            assert!((p - (i + 1) as f64 / n as f64).abs() < 1e-12, "{i}: {p}");
+        }
+        let rare =
+            |i: usize| if Rng::new(4, streams::TEST, 3, i as u32).uniform() < 0.005 { 1.0 } else { 0.0 };
+        let counts: Vec<f32> = (0..n * width).map(rare).collect();
+        for (i, p) in p_of(&counts, width).into_iter().enumerate() {
+            assert!(p >= (i + 1) as f64 / n as f64 - 1e-12, "{i}: {p}");
+        }
     }
 }
