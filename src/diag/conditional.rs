@@ -3,7 +3,8 @@
 //! Ranks that are uniform over all data sets may still be high for some and low for others: the prior itself is
 //! calibrated on average. Given x, the rank under the right posterior is uniform whatever x is, so ranks and summaries of
 //! the data are independent. Normal scores of the ranks are correlated with normal scores of each summary (van der
-//! Waerden's test): the scores themselves show a centre that does not follow the data, their sizes a width that does not.
+//! Waerden's test): the scores themselves show a centre that does not follow the data, those of the ranks' distances from the
+//! middle a width that does not.
 use serde::Serialize;
 
 use super::probability::normal_quantile;
@@ -11,13 +12,13 @@ use super::probability::normal_quantile;
 /// The strongest dependence that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Dependence {
-    /// Correlation of largest size between a rank's normal score (or its size) and a summary.
+    /// Correlation of largest size between a summary and the normal score of a rank, or of its distance from the middle.
     pub correlation: f64,
     /// Size that is allowed.
     pub allowed: f64,
     /// The summary's index.
     pub summary: usize,
-    /// True if it is the size of the scores that depends on the data: the width is wrong for some data sets.
+    /// True if it is the distance from the middle that depends on the data: the width is wrong for some data sets.
     pub width: bool,
 }
 
@@ -57,11 +58,16 @@ impl Scores {
     /// Looks for dependence between ranks in `0..=n_draws` and the summaries. A right posterior is accused with
     /// probability `error_rate` at most (Bonferroni over summaries; a correlation of n pairs is normal with sd
     /// `1/sqrt(n - 1)`).
+    ///
+    /// With `u = (rank + 1/2)/(n_draws + 1)` the scores are `Phi^-1(u)` and, for the width, `Phi^-1(|2u - 1|)`. Both are
+    /// N(0, 1) under uniform ranks, so correlations are normal far out even with a summary that is 0 for most data sets;
+    /// with a skewed score, such as |Phi^-1(u)|, they are not.
     pub fn dependence(&self, ranks: &[u32], n_draws: usize, error_rate: f64) -> Dependence {
-        let place: Vec<f64> =
-            ranks.iter().map(|r| normal_quantile((f64::from(*r) + 0.5) / (n_draws as f64 + 1.0))).collect();
-        let size = unit(place.iter().map(|v| v.abs()).collect());
-        let place = unit(place);
+        let step = 1.0 / (n_draws as f64 + 1.0);
+        let score = |u: f64| normal_quantile(u.clamp(0.5 * step, 1.0 - 0.5 * step));
+        let places: Vec<f64> = ranks.iter().map(|r| (f64::from(*r) + 0.5) * step).collect();
+        let size = unit(places.iter().map(|u| score((2.0 * u - 1.0).abs())).collect());
+        let place = unit(places.into_iter().map(score).collect());
         let tests = 2.0 * self.columns.len().max(1) as f64;
         let allowed = -normal_quantile(0.5 * error_rate / tests) / (ranks.len() as f64 - 1.0).max(1.0).sqrt();
         let mut worst = Dependence { correlation: 0.0, allowed, summary: 0, width: false };
@@ -145,6 +151,24 @@ mod tests {
         let (ranks, x) = toy(1, 0.5, |x| if x > 0.0 { 1.2 } else { 0.35 });
         let uneven = found(&ranks, &x);
         assert!(!uneven.independent() && uneven.width, "{uneven:?}");
+    }
+
+    /// A summary that is 0 for all but one or two of 200 data sets: the far tails of the scores decide.
+    #[test]
+    fn uniform_ranks_are_accused_of_following_a_sparse_summary_at_the_level_at_most() {
+        let (sets, trials, level) = (200, 20_000, 0.002);
+        for (ones, least) in [(1, 0), (2, 8)] {
+            let x: Vec<f32> = (0..sets).map(|i| if i < ones { 1.0 } else { 0.0 }).collect();
+            let scores = Scores::new(Summaries { values: &x, width: 1 });
+            let accused = (0..trials).filter(|&trial| {
+                let mut rng = Rng::new(5, streams::TEST, trial, ones);
+                let ranks: Vec<u32> = (0..sets).map(|_| (rng.uniform() * 201.0) as u32).collect();
+                !scores.dependence(&ranks, 200, level).independent()
+            });
+            // The level allows 40 with an sd of 6; scores that end at 1/201 bring fewer.
+            let accused = accused.count();
+            assert!((least..55).contains(&accused), "{ones}: {accused}");
+        }
     }
 
     #[test]
