@@ -9,7 +9,7 @@ use crate::bench::machine::{forget_peak_memory, peak_memory};
 use crate::diag::examine::prior_draws;
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
-use crate::model::definition::{CHECK_STEP, Pairs};
+use crate::model::definition::{BENCH_STEP, Pairs};
 use crate::model::{Config, Model};
 use crate::report::run_facts::RunFacts;
 use crate::rng::{Rng, streams};
@@ -39,8 +39,6 @@ pub const MODELS: &[&str] = &[
     "lotka-volterra-ode-stats",
     "normal-mean",
 ];
-/// Step number of the test simulations; training never reaches it.
-const TEST_STEP: u32 = CHECK_STEP - 1;
 /// Test sets that are drawn for at a time.
 const BLOCK: usize = 250;
 
@@ -235,10 +233,10 @@ fn test_sets(model: &Model, seed: u64, items: usize, n: usize) -> Result<Pairs> 
     let d = model.theta_dim();
     let mut theta = vec![0.0; n * d];
     for (i, theta) in theta.chunks_exact_mut(d).enumerate() {
-        model.prior.draw(&mut Rng::new(seed, streams::PRIOR, TEST_STEP, i as u32), theta);
+        model.prior.draw(&mut Rng::new(seed, streams::PRIOR, BENCH_STEP, i as u32), theta);
     }
     let mut x = vec![0.0; n * width(simulator.as_ref(), items)];
-    simulator.simulate_items(seed, TEST_STEP, 0, items, &theta, &mut x);
+    simulator.simulate_items(seed, BENCH_STEP, 0, items, &theta, &mut x);
     Ok(Pairs { theta, x })
 }
 
@@ -270,6 +268,7 @@ fn sample(posterior: &Posterior, x: &[f32], items: usize, draws: usize, seed: u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::definition::CHECK_STEP;
 
     #[test]
     fn every_model_is_built_in_and_has_something_to_compare_with() {

@@ -11,6 +11,7 @@ use super::targets;
 use crate::data::atomic::write_atomic;
 use crate::data::npy;
 use crate::error::Error;
+use crate::model::definition::SIMULATE_STEP;
 use crate::model::{Config, Model};
 
 /// Most values of one call: 16 GiB.
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
     };
     targets::file(&path, &[Path::new(&args.model)])?;
     let n = args.n as usize;
-    let pairs = model.simulate(seed, 0, n)?;
+    let pairs = model.simulate(seed, SIMULATE_STEP, n)?;
     let shape = model.shape()?;
     let x_shape: Vec<usize> =
         if shape.is_vector() { vec![n, c] } else { vec![n, shape.items().1, shape.features()] };

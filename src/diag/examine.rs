@@ -9,7 +9,7 @@ use super::replicates::{Replicates, seen, sound};
 use super::stream::{Kept, Stream};
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
-use crate::model::definition::CHECK_STEP;
+use crate::model::definition::{CHECK_STEP, PRIOR_STEP};
 use crate::model::{Model, Pairs};
 use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Prior};
@@ -169,12 +169,12 @@ pub fn examine_pairs(posterior: &Posterior, model: &Model, pairs: &Pairs, size: 
     Ok(Examination { report, kept, summaries, width, shown, prior, failed: all - sets })
 }
 
-/// `10000` draws of the prior, `(n, D)`.
+/// `10000` draws of the prior, `(n, D)`, independent of whatever else is drawn with this seed.
 pub fn prior_draws(prior: &Prior, seed: u64) -> Vec<f32> {
     let d = prior.dim();
     let mut draws = vec![0.0; PRIOR as usize * d];
     for (row, theta) in draws.chunks_exact_mut(d).enumerate() {
-        prior.draw(&mut Rng::new(seed, streams::PRIOR, CHECK_STEP, row as u32), theta);
+        prior.draw(&mut Rng::new(seed, streams::PRIOR, PRIOR_STEP, row as u32), theta);
     }
     draws
 }
@@ -221,10 +221,21 @@ fn own_information(
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    /// Draws that were the truths would be no reference for them.
+    #[test]
+    fn prior_draws_are_not_the_truths() {
+        let model = Model::builtin("two-moons").unwrap();
+        let (draws, truths) =
+            (prior_draws(&model.prior, 3), model.simulate(3, CHECK_STEP, 100).unwrap().theta);
+        assert!(truths.chunks_exact(2).all(|t| !draws.chunks_exact(2).any(|d| d == t)));
+    }
+
     #[test]
     fn rows_with_a_nan_are_left_out_with_their_parameters() {
-        let shape = crate::sim::DataShape::Vector { features: 2 };
-        let (theta, x) = super::finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, &shape);
+        let shape = DataShape::Vector { features: 2 };
+        let (theta, x) = finite(&[1.0, 2.0, 3.0], &[1.0, 1.0, f32::NAN, 2.0, 3.0, 3.0], 1, 2, &shape);
         assert_eq!((theta, x), (vec![1.0, 3.0], vec![1.0, 1.0, 3.0, 3.0]));
     }
 }

@@ -6,12 +6,10 @@ use crate::data::draws::Draws;
 use crate::error::Result;
 use crate::infer::Posterior;
 use crate::model::Model;
+use crate::model::definition::{FRESH_STEP, REPLICATE_STEP};
 use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Simulator};
 
-/// Step numbers of fresh replicates and of the posterior's; training and the check's own simulations use others.
-const FRESH_STEP: u32 = u32::MAX - 30;
-const REPLICATE_STEP: u32 = u32::MAX - 31;
 /// Replicates of an observed data set.
 const OBSERVED_REPLICATES: usize = 200;
 

@@ -19,7 +19,10 @@ use crate::summary::{self, SummaryShape};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Step number of the simulations that standardise; training never reaches it.
+// Step numbers of all that is not a training batch. Training counts up from 0 and never reaches them; no two are the same,
+// as what is drawn with one seed, stream and step is the same. They are never reused or changed, only added.
+
+/// Step number of the simulations that standardise.
 pub const STANDARDISE_STEP: u32 = u32::MAX;
 /// Step number of the simulations of a fixed table.
 pub const TABLE_STEP: u32 = u32::MAX - 1;
@@ -27,6 +30,26 @@ pub const TABLE_STEP: u32 = u32::MAX - 1;
 pub const VALIDATION_STEP: u32 = u32::MAX - 2;
 /// Step number of the simulations `check` uses.
 pub const CHECK_STEP: u32 = u32::MAX - 3;
+/// Step number of the test sets of comparisons with published results.
+pub const BENCH_STEP: u32 = u32::MAX - 4;
+/// Step number of draws from the prior alone, to which truths are compared.
+pub const PRIOR_STEP: u32 = u32::MAX - 5;
+/// Step number of `couplet simulate`.
+pub const SIMULATE_STEP: u32 = u32::MAX - 6;
+/// Step number of fresh replicates of a check's data sets.
+pub const FRESH_STEP: u32 = u32::MAX - 30;
+/// Step number of replicates from posterior draws.
+pub const REPLICATE_STEP: u32 = u32::MAX - 31;
+/// Step number of the first round of a pool.
+const POOL_STEP: u32 = u32::MAX - 64;
+/// Most rounds of a pool, which count down from its first.
+pub const MAX_ROUNDS: u32 = 1000;
+
+/// Step number of the simulations of a round of a pool, below [`MAX_ROUNDS`].
+pub fn pool_step(round: u32) -> u32 {
+    debug_assert!(round < MAX_ROUNDS);
+    POOL_STEP - round
+}
 
 /// Prior, simulator, network and training of one inference problem.
 #[derive(Clone)]
@@ -348,5 +371,31 @@ pub fn data_transform(config: &Config) -> DataTransform {
         config::DataTransform::Asinh => DataTransform::Asinh,
         config::DataTransform::LogMilli => DataTransform::LogMilli,
         config::DataTransform::Reciprocal => DataTransform::Reciprocal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_uses_share_a_step() {
+        let single = [
+            STANDARDISE_STEP,
+            TABLE_STEP,
+            VALIDATION_STEP,
+            CHECK_STEP,
+            BENCH_STEP,
+            PRIOR_STEP,
+            SIMULATE_STEP,
+            FRESH_STEP,
+            REPLICATE_STEP,
+        ];
+        let mut all: Vec<u32> = single.into_iter().chain((0..MAX_ROUNDS).map(pool_step)).collect();
+        let n = all.len();
+        all.sort_unstable();
+        all.dedup();
+        // Far above the steps of any training.
+        assert!(all.len() == n && all[0] > u32::MAX - 10_000);
     }
 }

@@ -2,14 +2,12 @@
 //! be broken off.
 use crate::data::items::row_width;
 use crate::error::{Error, Result};
-use crate::model::definition::{Bad, Pairs};
+use crate::model::definition::{Bad, Pairs, pool_step};
 use crate::model::network::Network;
 use crate::model::ragged::{simulate, standardised};
 use crate::sim::{DataShape, Simulator};
 use crate::train::session::Session;
 
-/// Step number of the simulations of the first round of a pool; later rounds count down. Training never reaches it.
-const POOL_STEP: u32 = u32::MAX - 16;
 /// Data sets that are simulated at a time, for each thread.
 const PART: usize = 128;
 
@@ -67,7 +65,7 @@ impl Pool {
         }
         let part = self.begun..count.min(self.begun + PART * rayon::current_num_threads());
         self.begun = part.end;
-        let step = POOL_STEP - self.complete as u32;
+        let step = pool_step(self.complete as u32);
         let (theta, x) = simulate(&host.prior, simulator, shape, seed, step, part, Some(most));
         self.rows.extend(standardised(host, shape, &Pairs { theta, x }, Bad::LeftOut).0);
         if self.begun == count {

@@ -9,6 +9,7 @@ use crate::diag::draw_sets::DrawSets;
 use crate::diag::local::local;
 use crate::diag::recovery::recovery;
 use crate::error::Result;
+use crate::model::definition::BENCH_STEP;
 use crate::rng::{Rng, streams};
 
 /// Bootstrap samples.
@@ -126,7 +127,7 @@ fn bootstrap(rows: &[Set], seed: u64, f: &dyn Fn(&[Set]) -> f64) -> (f64, f64) {
     let mut resampled = rows.to_vec();
     let values: Vec<f64> = (0..RESAMPLES)
         .map(|i| {
-            let mut rng = Rng::new(seed, streams::SHUFFLE, super::TEST_STEP, i);
+            let mut rng = Rng::new(seed, streams::SHUFFLE, BENCH_STEP, i);
             resampled.fill_with(|| rows[((u64::from(rng.next_u32()) * rows.len() as u64) >> 32) as usize]);
             f(&resampled)
         })
