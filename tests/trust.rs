@@ -1,6 +1,7 @@
 //! Trust, end to end: unfamiliar data are seen, intervals are put right, checks stay small in memory, reports are whole.
 use couplet::diag::misspecification::mmd_test;
 use couplet::diag::stream::Stream;
+use couplet::diag::tarp::Region;
 use couplet::infer::ood::Reference;
 use couplet::rng::{Rng, streams};
 use couplet::sim::HostSimulator;
@@ -118,7 +119,7 @@ fn a_check_of_2000_sets_4000_draws_and_10_parameters_stays_below_500_megabytes()
         (0..dim).map(|_| rng.normal()).collect::<Vec<_>>()
     };
     let truths: Vec<f32> = (0..sets).flat_map(|i| row(0, i)).collect();
-    let mut stream = Stream::new(&truths, n, dim).unwrap();
+    let mut stream = Stream::new(&truths, n, dim, Region::around(&[&truths], dim)).unwrap();
     // The same block again and again: what matters here is how many draws pass by.
     let block: Vec<f32> = (0..50 * n).flat_map(|i| row(1, i)).collect();
     for _ in 0..sets / 50 {

@@ -13,6 +13,7 @@ use crate::diag::local::local;
 use crate::diag::misspecification::mmd_test;
 use crate::diag::predictive::predictive_rank;
 use crate::diag::stream::Stream;
+use crate::diag::tarp::Region;
 use crate::error::Result;
 use crate::rng::{Rng, streams};
 
@@ -176,7 +177,7 @@ fn accuse(fault: Fault, sets: usize, n: usize, seed: u64, error_limit: f64) -> R
         .collect();
 
     let share = LEVEL / DIM as f64;
-    let mut stream = Stream::new(&case.truths, n, DIM)?;
+    let mut stream = Stream::new(&case.truths, n, DIM, Region::around(&[&case.truths, &case.draws], DIM))?;
     stream.push(&case.draws)?;
     let evidence = Evidence {
         summaries: Some(Summaries { values: &case.x, width: DIM }),

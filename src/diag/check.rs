@@ -18,6 +18,7 @@ use super::{
     recovery::recovery,
     sbc,
     stream::{Kept, Stream},
+    tarp::Region,
 };
 use crate::error::{Error, Result};
 
@@ -196,7 +197,8 @@ pub fn check(
 ) -> Result<CheckReport> {
     // The whole is looked at first, so that a message says what the shape should be.
     DrawSets::new(truths, draws, n_draws, names.len())?;
-    let mut stream = Stream::new(truths, n_draws, names.len())?;
+    let within = Region::around(&[truths, draws], names.len());
+    let mut stream = Stream::new(truths, n_draws, names.len(), within)?;
     stream.push(draws)?;
     Ok(judge(names, prior_sd, stream, Evidence::default())?.0)
 }

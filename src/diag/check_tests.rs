@@ -203,6 +203,23 @@ fn both_modes_pass_and_a_dropped_mode_fails() {
     }
 }
 
+/// 50 parameters, 30 data sets, a skewed prior that is also the posterior: the reference points of the joint test must not
+/// know which of the rows are truths.
+#[test]
+fn few_sets_of_many_parameters_pass_the_joint_test() {
+    let (dim, sets, n_draws) = (50, 30, 40);
+    let names: Vec<String> = (0..dim).map(|i| format!("p{i}")).collect();
+    for seed in 0..5 {
+        let rows = |step: u32, n: usize| -> Vec<f32> {
+            let value = |i: usize| Rng::new(seed, streams::TEST, step, i as u32).normal().exp();
+            (0..n * dim).map(value).collect()
+        };
+        let (truths, draws) = (rows(5, sets), rows(6, sets * n_draws));
+        let report = check(&names, &vec![2.16; dim], &truths, &draws, n_draws).unwrap();
+        assert!(report.joint.inside(), "{seed}: {:?}", report.joint);
+    }
+}
+
 #[test]
 fn degenerate_input_gives_an_error_or_a_row() {
     let t = toy(2, 7);

@@ -69,6 +69,7 @@ mod tests {
     use super::*;
     use crate::diag::coverage::central;
     use crate::diag::stream::Stream;
+    use crate::diag::tarp::Region;
     use crate::rng::{Rng, streams};
 
     const N: usize = 200;
@@ -89,7 +90,7 @@ mod tests {
     /// Coverage at each level, own and calibrated, on data sets that had no part in the calibration.
     fn coverage(width: f32, shift: f32) -> ([f64; 4], [f64; 4]) {
         let (truths, draws) = toy(1000, 0, width, shift);
-        let mut stream = Stream::new(&truths, N, 1).unwrap();
+        let mut stream = Stream::new(&truths, N, 1, Region::around(&[&truths, &draws], 1)).unwrap();
         stream.push(&draws).unwrap();
         let conformal = Conformal::fit(&stream.finish().unwrap());
         let (truths, mut draws) = toy(4000, 1, width, shift);

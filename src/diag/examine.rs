@@ -7,6 +7,7 @@ use super::information::{Information, information};
 use super::predictive::predictive_rank;
 use super::replicates::{Replicates, seen, sound};
 use super::stream::{Kept, Stream};
+use super::tarp::Region;
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
 use crate::model::definition::{CHECK_STEP, PRIOR_STEP};
@@ -112,7 +113,7 @@ pub fn examine_pairs(posterior: &Posterior, model: &Model, pairs: &Pairs, size: 
         .map(|p| mean_sd(&prior.iter().skip(p).step_by(d).map(|v| f64::from(*v)).collect::<Vec<_>>()).1)
         .collect();
 
-    let mut stream = Stream::new(&theta, size.draws, d)?;
+    let mut stream = Stream::new(&theta, size.draws, d, Region::around(&[&prior], d))?;
     let (mut hpd, mut predictive, mut shown) = (Some(vec![]), vec![], vec![]);
     let densities = DENSITIES.min(size.draws);
     let truth_q = densities_of(posterior, &theta, &x)?;

@@ -6,7 +6,7 @@ use super::ecdf::EcdfBand;
 use super::local::distance;
 use super::recovery::recovery;
 use super::stream::Stream;
-use super::tarp::ranks_about;
+use super::tarp::{Region, ranks_about};
 use super::{contraction, sbc};
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ fn same(got: &[f64], want: &[f64], tolerance: f64) {
 fn ranks_coverage_recovery_and_scores_are_numpys() {
     let f = Fixture::load();
     let sets = f.sets();
-    let mut stream = Stream::new(&f.truths, DRAWS, DIM).unwrap();
+    let mut stream = Stream::new(&f.truths, DRAWS, DIM, Region::around(&[&f.truths, &f.draws], DIM)).unwrap();
     stream.push(&f.draws).unwrap();
     let kept = stream.finish().unwrap();
     let every_other = |key: &str, p: usize| f.list(key).into_iter().skip(p).step_by(DIM).collect::<Vec<_>>();
@@ -86,7 +86,8 @@ fn ranks_coverage_recovery_and_scores_are_numpys() {
 #[test]
 fn tarp_is_sbis() {
     let f = Fixture::load();
-    let ranks = ranks_about(&f.sets(), &[0.0; DIM], &[1.0; DIM], &f.list("references"), 1);
+    let ranks =
+        ranks_about(&f.sets(), &Region::around(&[&[0.0; DIM], &[1.0; DIM]], DIM), &f.list("references"), 1);
     let wanted: Vec<u32> = f.list("tarp_f").iter().map(|v| *v as u32).collect();
     assert_eq!(ranks, wanted);
     // sbi gives the ECDF of the shares on a grid of its own.

@@ -12,7 +12,7 @@ use super::{
     pool::Pool,
     sbc,
     scores::{crps, interval_score},
-    tarp::{ranges, tarp_ranks},
+    tarp::{Region, tarp_ranks},
 };
 use crate::error::{Error, Result};
 
@@ -91,8 +91,7 @@ impl Kept {
 #[derive(Clone, Debug)]
 pub struct Stream {
     kept: Kept,
-    low: Vec<f32>,
-    high: Vec<f32>,
+    within: Region,
     pub(super) pool: Pool,
     /// Means `(sets, D)` of the draws read as if they were laid out (draws, sets, D).
     turned: Vec<f64>,
@@ -100,11 +99,12 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// For data sets made by `truths` `(sets, dim)`, with `n_draws` draws each.
-    pub fn new(truths: &[f32], n_draws: usize, dim: usize) -> Result<Self> {
+    /// For data sets made by `truths` `(sets, dim)`, with `n_draws` draws each. `within`: the box of TARP's reference points,
+    /// which must treat a truth as it treats its data set's draws ([`Region`]).
+    pub fn new(truths: &[f32], n_draws: usize, dim: usize, within: Region) -> Result<Self> {
         // One draw that is the truth itself: the rules for truths are those of `DrawSets`.
         let sets = DrawSets::new(truths, truths, 1, dim)?.sets();
-        let (low, high) = ranges(truths, dim);
+        within.of_dim(dim)?;
         Ok(Self {
             kept: Kept {
                 truths: truths.to_vec(),
@@ -113,8 +113,7 @@ impl Stream {
                 marginals: vec![Vec::with_capacity(sets); dim],
                 tarp: Vec::with_capacity(sets),
             },
-            low,
-            high,
+            within,
             pool: Pool::new(sets, n_draws, dim),
             turned: vec![0.0; sets * dim],
             done: 0,
@@ -146,7 +145,7 @@ impl Stream {
             let marginals: Vec<Marginal> = (0..count).into_par_iter().map(one).collect();
             self.kept.marginals[p].extend(marginals);
         }
-        self.kept.tarp.extend(tarp_ranks(&block, &self.low, &self.high, SEED));
+        self.kept.tarp.extend(tarp_ranks(&block, &self.within, SEED));
         self.pool.push(&block);
         let sets = self.turned.len() / dim;
         for (row, draw) in draws.chunks_exact(dim).enumerate() {
@@ -216,7 +215,7 @@ mod tests {
         let (sets, n, dim) = (60, 40, 3);
         let (truths, draws) = (rows(sets * dim), rows(sets * n * dim));
         let run = |sizes: &[usize]| {
-            let mut stream = Stream::new(&truths, n, dim).unwrap();
+            let mut stream = Stream::new(&truths, n, dim, Region::around(&[&truths, &draws], dim)).unwrap();
             let mut first = 0;
             for size in sizes {
                 stream.push(&draws[first * n * dim..(first + size) * n * dim]).unwrap();
@@ -240,11 +239,16 @@ mod tests {
 
     #[test]
     fn too_few_and_too_many_are_errors() {
-        let mut stream = Stream::new(&[0.0; 4], 2, 2).unwrap();
+        let unit = |dim: usize| Region::around(&[&vec![0.0; dim], &vec![1.0; dim]], dim);
+        let mut stream = Stream::new(&[0.0; 4], 2, 2, unit(2)).unwrap();
         assert!(stream.push(&[0.0; 12]).unwrap_err().to_string().contains("2 more data sets"));
         assert!(stream.push(&[0.0; 5]).is_err());
         stream.push(&[0.0; 4]).unwrap();
         assert!(stream.finish().unwrap_err().to_string().contains("1 of them"));
-        assert!(Stream::new(&[f32::NAN], 2, 1).is_err() && Stream::new(&[], 2, 1).is_err());
+        assert!(Stream::new(&[f32::NAN], 2, 1, unit(1)).is_err() && Stream::new(&[], 2, 1, unit(1)).is_err());
+        assert!(
+            Stream::new(&[0.0; 4], 2, 2, unit(1)).is_err()
+                && Stream::new(&[0.0; 4], 2, 2, Region::around(&[], 2)).is_err()
+        );
     }
 }
