@@ -67,6 +67,8 @@ pub struct Examination {
     pub shown: Vec<Shown>,
     /// Prior draws, `(n, D)`.
     pub prior: Vec<f32>,
+    /// The parameters of all simulations, `(n, D)`: of those that were not finite too.
+    pub drawn: Vec<f32>,
     /// Simulations that were not finite.
     pub failed: usize,
 }
@@ -167,7 +169,8 @@ pub fn examine_pairs(posterior: &Posterior, model: &Model, pairs: &Pairs, size: 
         information,
     };
     let (report, kept) = judge(model.parameter_names(), &prior_sd, stream, evidence)?;
-    Ok(Examination { report, kept, summaries, width, shown, prior, failed: all - sets })
+    let (drawn, failed) = (pairs.theta.clone(), all - sets);
+    Ok(Examination { report, kept, summaries, width, shown, prior, drawn, failed })
 }
 
 /// `10000` draws of the prior, `(n, D)`, independent of whatever else is drawn with this seed.
