@@ -2,6 +2,7 @@
 use std::ops::ControlFlow;
 
 use crate::diag::contraction::mean_sd;
+use crate::diag::information::FLOOR;
 use crate::error::{Error, Result};
 use crate::infer::Posterior;
 use crate::model::definition::CHECK_STEP;
@@ -17,7 +18,7 @@ const PAIRS: usize = 4000;
 pub struct Point {
     /// Simulations of the training.
     pub simulations: u64,
-    /// `mean ln q(theta | x)` over fresh pairs, nats.
+    /// `mean ln q(theta | x)` over fresh pairs, nats; none counts as less than 1000 nats below its prior density.
     pub log_q: f64,
     /// Its standard error.
     pub error: f64,
@@ -63,9 +64,17 @@ fn mean_log_density(posterior: &Posterior) -> Result<(f64, f64)> {
     if x.is_empty() {
         return Err(Error::config("simulator", "no simulation is finite", "Check priors and simulator"));
     }
-    let q: Vec<f64> = posterior.log_prob(&theta, &x)?.iter().map(|q| f64::from(*q).max(-1e4)).collect();
+    let prior = |t: &[f32]| model.prior.log_prob(&t.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
+    let priors = theta.chunks_exact(d).map(prior);
+    let q = posterior.log_prob(&theta, &x)?;
+    let q: Vec<f64> = q.iter().zip(priors).map(|(q, p)| floored(f64::from(*q), p)).collect();
     let (mean, sd) = mean_sd(&q);
     Ok((mean, sd / (q.len() as f64).sqrt()))
+}
+
+/// A log density that is not more than 1000 nats below the prior's: one pair must not decide the mean alone.
+fn floored(log_q: f64, log_prior: f64) -> f64 {
+    log_q.max(log_prior + FLOOR)
 }
 
 /// What the curve says: the gain of the last step, per doubling, and whether more simulations are worth it.
@@ -103,6 +112,12 @@ mod tests {
         assert!(advice(&steep).unwrap().contains("0.50 nats: simulate more"));
         assert!(advice(&[point(1000, 1.0), point(4000, 1.02)]).unwrap().contains("will not help"));
         assert!(advice(&steep[..1]).is_none() && advice(&[point(10, 1.0), point(10, 1.0)]).is_none());
+    }
+
+    #[test]
+    fn densities_have_a_floor_below_the_priors() {
+        assert_eq!(floored(-12_000.0, -12_050.0), -12_000.0);
+        assert_eq!([floored(f64::NEG_INFINITY, -5.0), floored(-2e3, -5.0)], [-1005.0; 2]);
     }
 
     #[test]

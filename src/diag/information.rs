@@ -23,14 +23,19 @@ pub struct Information {
     pub impossible: f64,
 }
 
-/// Log density below which a value counts as this: one data set must not decide the mean alone.
-const FLOOR: f64 = -1e3;
+/// Difference of log densities, nats, beyond which it counts as this: one data set must not decide the mean alone. The
+/// densities themselves have no bounds: with many parameters, or parameters of large scale, right ones lie far below.
+pub const FLOOR: f64 = -1e3;
 
 /// `log_q`, `log_q_other` (the data set of another pair) and `log_prior` of each truth, nats, `(sets)` each.
 pub fn information(log_q: &[f32], log_q_other: &[f32], log_prior: &[f64]) -> Information {
-    let nats = |v: f32| f64::from(v).max(FLOOR);
-    let gains: Vec<f64> = log_q.iter().zip(log_prior).map(|(q, p)| nats(*q) - p).collect();
-    let losses: Vec<f64> = log_q.iter().zip(log_q_other).map(|(q, o)| nats(*q) - nats(*o)).collect();
+    let gains: Vec<f64> = log_q.iter().zip(log_prior).map(|(q, p)| (f64::from(*q) - p).max(FLOOR)).collect();
+    let loss = |(own, other): (&f32, &f32)| {
+        let difference = f64::from(*own) - f64::from(*other);
+        // Impossible with either data set: neither serves better.
+        if difference.is_nan() { 0.0 } else { difference.clamp(FLOOR, -FLOOR) }
+    };
+    let losses: Vec<f64> = log_q.iter().zip(log_q_other).map(loss).collect();
     let (gain, gain_sd) = mean_sd(&gains);
     let (own, own_sd) = mean_sd(&losses);
     let root = (log_q.len() as f64).sqrt();
@@ -62,6 +67,20 @@ mod tests {
         assert!(!i.worse_than_prior() && !i.ignores_data());
         let spread = information(&[1.0, 3.0], &[-1.0, 0.0], &[0.0, 0.0]);
         assert!(spread.gain == 2.0 && (spread.gain_error - 1.0).abs() < 1e-12);
+    }
+
+    /// Many parameters of large scale: all log densities lie near -5000, and the posterior gains 50 nats by its data.
+    #[test]
+    fn densities_of_any_size_are_compared() {
+        let i = information(&[-5000.0; 50], &[-5300.0; 50], &[-5050.0; 50]);
+        assert_eq!((i.gain, i.own), (50.0, 300.0));
+        // One impossible truth counts as a thousand nats, whichever data set it is impossible with.
+        let mut q = [-5000.0; 50];
+        q[7] = f32::NEG_INFINITY;
+        let lost = information(&q, &[-5300.0; 50], &[-5050.0; 50]);
+        assert!((lost.gain - (49.0 * 50.0 - 1e3) / 50.0).abs() < 1e-9);
+        assert!((lost.own - (49.0 * 300.0 - 1e3) / 50.0).abs() < 1e-9);
+        assert_eq!(information(&q, &q, &[-5050.0; 50]).own, 0.0);
     }
 
     #[test]
