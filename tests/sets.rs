@@ -222,6 +222,49 @@ fn a_pool_that_grows_trains_and_is_the_same_every_time() {
     assert!(summary.loss < 0.8, "{}", summary.loss);
 }
 
+/// A line that begins at the parameter, x_t = mu + t/2 + noise: what a window says of mu depends on where it lies.
+struct Line;
+impl Simulator for Line {
+    fn name(&self) -> &str {
+        "series"
+    }
+    fn dims(&self) -> (usize, usize) {
+        (1, 24)
+    }
+    fn shape(&self) -> DataShape {
+        DataShape::Series { features: 1, min: 2, max: 24 }
+    }
+    fn simulate(&self, seed: u64, step: u32, row0: u32, theta: &[f32], x: &mut [f32]) {
+        self.simulate_items(seed, step, row0, 24, theta, x);
+    }
+    fn simulate_items(&self, seed: u64, step: u32, row0: u32, n: usize, theta: &[f32], x: &mut [f32]) {
+        NormalMean { min: 2, max: 24 }.simulate_items(seed, step, row0, n, theta, x);
+        for (mu, x) in theta.iter().zip(x.chunks_exact_mut(n)) {
+            x.iter_mut().enumerate().for_each(|(t, x)| *x = mu + 0.3 * (*x - mu) + 0.5 * t as f32);
+        }
+    }
+    fn wgsl(&self) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn a_pool_of_series_is_read_from_their_start_unless_windows_are_asked_for() {
+    let loss = |windows: &str| {
+        let rest = format!(
+            "[flow]\nblocks = 1\ntransform = 'affine'\nhidden = [16]\n[train]\npool = 300\nsteps = 500\nbatch = 16\nlr = 4e-3\n{windows}"
+        );
+        let text = SERIES.replace("size = [1, 24]", "size = [2, 24]")
+            + "[summary]\nkind = 'conv-gru'\nwidth = 8\nmodules = 1\noutputs = 4\n"
+            + &rest;
+        let model = Model::from_toml(&text).unwrap().with_simulator(Arc::new(Line)).unwrap();
+        Trainer::new(model).train().unwrap().1.loss
+    };
+    let (start, window) = (loss(""), loss("windows = true"));
+    // Standardised, the prior has an entropy of 1.42 nats; the start leaves about 0 of them, a window hides most.
+    assert!(start < 0.6 && window > start + 0.5, "{start} {window}");
+}
+
 /// Steps and whitening come from simulated items, some of whose data sets have a single one.
 #[test]
 fn distribution_functions_learn() {

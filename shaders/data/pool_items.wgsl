@@ -1,5 +1,5 @@
-// Items of long data sets, table rows u | n | items: a random row, and of its `pitch` items every k-th from a random one on,
-// k without a common divisor (sets), or with ORDERED a window (series).
+// Items of long data sets, table rows u | n | items: a random row, and of its `pitch` items, as TAKE says, 0: every k-th from
+// a random one on, k without a common divisor (sets), 1: the first (series), 2: those of a window (stationary series).
 //
 // u, x, meta, count, table as data/gather_items; index: the number of rows
 //
@@ -13,9 +13,12 @@ fn kernel(at: u32, t: u32) {
     let words = philox(vec4u(run.row0 + row, 0u, state[0].step, STREAM_POOL), seed);
     let n = min(min(items_of_step(a.least, a.most), a.items), a.pitch);
     let begin = items_below(words.x, index[0]) * (DIM + 1u + a.pitch * FEATURES);
-    var first = items_below(words.y, a.pitch - n + 1u);
+    var first = 0u;
     var by = 1u;
-    if (ORDERED == 0u) {
+    if (TAKE == 2u) {
+        first = items_below(words.y, a.pitch - n + 1u);
+    }
+    if (TAKE == 0u) {
         first = items_below(words.y, a.pitch);
         by = 1u + items_below(words.z, max(a.pitch, 2u) - 1u);
         while (!items_coprime(by, a.pitch)) { by = by % a.pitch + 1u; }

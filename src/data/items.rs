@@ -3,8 +3,8 @@
 //! - `data/online_items`: prior, simulator and standardisation in one call; all data sets of a batch have the same size, a
 //!   function of (seed, step).
 //! - `data/gather_items`: rows `u | n | items` of a table of standardised pairs; each row has its own size n.
-//! - `data/pool_items`: the same from a table of long data sets, of which each row of a batch takes some items: every k-th
-//!   of them from a random one on (sets), or those of a window (series). The index holds the number of rows.
+//! - `data/pool_items`: the same from a table of long data sets, of which each row of a batch takes some items ([`Take`]). The
+//!   index holds the number of rows.
 //!
 //! All write the row metadata as `data/online` does, the items, zeros behind the last, and the counts `(n, size, 0, 0)` with
 //! size `(ln n - m)/s`.
@@ -63,18 +63,32 @@ pub static ONLINE: KernelDef = def!("online_items", online_cpu, &[|r| super::ite
 pub static GATHER: KernelDef =
     def!("gather_items", gather_cpu, &[|r| gather_sample(r, 3, true), |r| gather_sample(r, 0, false)]);
 /// Takes items of long data sets.
-pub static POOL: KernelDef =
-    def!("pool_items", pool_cpu, &[|r| pool_sample(r, false), |r| pool_sample(r, true)]);
+pub static POOL: KernelDef = def!(
+    "pool_items",
+    pool_cpu,
+    &[|r| pool_sample(r, Take::Any), |r| pool_sample(r, Take::First), |r| pool_sample(r, Take::Window)]
+);
 
 fn gather_sample(r: &mut Recorder, d: usize, indexed: bool) {
     let slots = Slots { u: r.slot(d), x: r.slot(4 * 4), meta: r.slot(4), count: r.slot(4) };
     let source = ItemSource { d, features: 2, items: 4, pitch: 2, ..ItemSource::default() };
     gather(r, &source, slots, indexed, [0.5, 2.0]);
 }
-fn pool_sample(r: &mut Recorder, ordered: bool) {
+fn pool_sample(r: &mut Recorder, take: Take) {
     let slots = Slots { u: r.slot(1), x: r.slot(8 * 4), meta: r.slot(4), count: r.slot(4) };
     let source = ItemSource { d: 1, features: 1, items: 8, pitch: 6, least: 2, most: 5 };
-    pool(r, &source, slots, ordered, [0.5, 2.0]);
+    pool(r, &source, slots, take, [0.5, 2.0]);
+}
+
+/// Which items of a long data set stand for a shorter one of the same parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// Every k-th from a random one on, k without a common divisor: of sets, whose items can be told apart by nothing.
+    Any,
+    /// The first: of series, which begin where their simulator begins.
+    First,
+    /// Those of a window at a random place: of stationary series, whose parts look alike wherever they begin.
+    Window,
 }
 
 /// The slots of a batch's data.
@@ -133,10 +147,10 @@ pub fn gather(r: &mut Recorder, source: &ItemSource, to: Slots, indexed: bool, s
     let moments = r.constants(&size);
     r.call(&GATHER, spec(source, 0, indexed.into(), 0), args(source, to, moments));
 }
-/// Records `data/pool_items`; `ordered`: windows, for series.
-pub fn pool(r: &mut Recorder, source: &ItemSource, to: Slots, ordered: bool, size: [f32; 2]) {
+/// Records `data/pool_items`.
+pub fn pool(r: &mut Recorder, source: &ItemSource, to: Slots, take: Take, size: [f32; 2]) {
     let moments = r.constants(&size);
-    r.call(&POOL, spec(source, 0, 0, ordered.into()), args(source, to, moments));
+    r.call(&POOL, spec(source, 0, 0, take as usize), args(source, to, moments));
 }
 
 fn args(s: &ItemSource, to: Slots, moments: u32) -> ItemSourceArgs {
@@ -152,7 +166,7 @@ fn args(s: &ItemSource, to: Slots, moments: u32) -> ItemSourceArgs {
         pitch: s.pitch as u32,
     }
 }
-fn spec(s: &ItemSource, transform: usize, indexed: usize, ordered: usize) -> Spec {
+fn spec(s: &ItemSource, transform: usize, indexed: usize, take: usize) -> Spec {
     Spec::new(&[
         ("DIM", s.d),
         ("WIDTH", pad4(s.d.max(1))),
@@ -160,7 +174,7 @@ fn spec(s: &ItemSource, transform: usize, indexed: usize, ordered: usize) -> Spe
         ("P", pad4(s.features)),
         ("TRANSFORM", transform),
         ("INDEXED", indexed),
-        ("ORDERED", ordered),
+        ("TAKE", take),
     ])
 }
 
@@ -267,11 +281,12 @@ fn coprime(mut a: u32, mut b: u32) -> bool {
 }
 
 /// (row of the table, first item, step between items) of a row of the batch that takes `n` of `length` items.
-fn taken(words: [u32; 3], rows: u32, length: u32, n: u32, ordered: bool) -> (u32, u32, u32) {
+fn taken(words: [u32; 3], rows: u32, length: u32, n: u32, take: usize) -> (u32, u32, u32) {
     let below = |word: u32, n: u32| ((u64::from(word) * u64::from(n)) >> 32) as u32;
     let row = below(words[0], rows);
-    if ordered {
-        return (row, below(words[1], length - n + 1), 1);
+    if take != Take::Any as usize {
+        let first = if take == Take::Window as usize { below(words[1], length - n + 1) } else { 0 };
+        return (row, first, 1);
     }
     let mut step = 1 + below(words[2], length.max(2) - 1);
     while !coprime(step, length) {
@@ -293,7 +308,7 @@ fn pool_cpu(tile: &Tile, call: &Call) {
         let mut rng = Rng::new(seed, streams::POOL, step, tile.batch_row(r));
         let words = [rng.next_u32(), rng.next_u32(), rng.next_u32()];
         let n = size.min(a.pitch as usize);
-        let (at, first, by) = taken(words, tile.index[0], a.pitch, n as u32, call.spec.get("ORDERED") == 1);
+        let (at, first, by) = taken(words, tile.index[0], a.pitch, n as u32, call.spec.get("TAKE"));
         let row = &tile.table[at as usize * width..][..width];
         row_u.fill(0.0);
         row_u[..d].copy_from_slice(&row[..d]);
@@ -353,11 +368,12 @@ mod tests {
         assert!(seen.iter().all(|&n| (900..1100).contains(&n)), "{seen:?}");
     }
     #[test]
-    fn items_are_taken_without_replacement_and_windows_stay_inside() {
+    fn items_are_taken_without_replacement_and_series_from_their_start_or_inside() {
+        let mut elsewhere = false;
         for word in 0..200u32 {
             let words = [word.wrapping_mul(2_654_435_761), word.wrapping_mul(40_503_333), word << 24];
             for length in [1, 2, 12, 30] {
-                let (row, first, by) = taken(words, 7, length, 1, false);
+                let (row, first, by) = taken(words, 7, length, 1, Take::Any as usize);
                 assert!(row < 7);
                 let mut seen = vec![false; length as usize];
                 let mut i = first;
@@ -366,9 +382,13 @@ mod tests {
                     i = (i + by) % length;
                 });
                 assert!(seen.iter().all(|&s| s), "{length} {first} {by}");
-                let (_, first, by) = taken(words, 7, length, length.min(5), true);
-                assert!(first + length.min(5) <= length && by == 1);
+                let n = length.min(5);
+                assert_eq!(taken(words, 7, length, n, Take::First as usize), (row, 0, 1));
+                let (_, first, by) = taken(words, 7, length, n, Take::Window as usize);
+                assert!(first + n <= length && by == 1);
+                elsewhere |= first > 0;
             }
         }
+        assert!(elsewhere);
     }
 }

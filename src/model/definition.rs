@@ -286,7 +286,9 @@ impl Model {
     /// The network that the configuration describes, with first weights of none: [`Network::initial`] makes them.
     pub fn network(&self, standardiser: Standardiser) -> Result<Network> {
         let (flow, summary) = (self.flow_shape()?, self.summary_shape()?);
-        Ok(Network::with_summary(&flow, summary.as_ref(), self.host(standardiser), self.config.train.seed))
+        let train = &self.config.train;
+        let network = Network::with_summary(&flow, summary.as_ref(), self.host(standardiser), train.seed);
+        Ok(network.with_windows(train.windows == Some(true)))
     }
     /// The flow that the configuration describes.
     pub fn flow_shape(&self) -> Result<FlowShape> {

@@ -1,5 +1,5 @@
 //! The network of a model: declares all parameters and records the plans `train`, `loss` and `sample`.
-use crate::data::items::{self, ItemSource, Slots};
+use crate::data::items::{self, ItemSource, Slots, Take};
 use crate::data::source::{self, Host};
 use crate::flow::actnorm::Halves;
 use crate::flow::{Flow, FlowShape, base, split};
@@ -36,6 +36,7 @@ pub struct Network {
     host: Arc<Host>,
     d: usize,
     c: usize,
+    windows: bool,
 }
 
 /// A plan that summarises data sets, and the slot the summaries are in.
@@ -75,7 +76,12 @@ impl Network {
         let mut flow = Flow::declare(&mut table, shape, seed);
         let summary = summary.map(|s| Summary::declare(&mut table, s));
         flow.set_table_len(table.len);
-        Self { table: Arc::new(table), flow, summary, host, d: shape.dim, c: shape.condition }
+        Self { table: Arc::new(table), flow, summary, host, d: shape.dim, c: shape.condition, windows: false }
+    }
+    /// Takes windows at random places of a pool's series ([`Take::Window`]), not their beginnings.
+    pub fn with_windows(mut self, windows: bool) -> Self {
+        self.windows = windows;
+        self
     }
     /// What the plans' twins need.
     pub fn host(&self) -> &Arc<Host> {
@@ -132,8 +138,12 @@ impl Network {
             Rows::Online => items::online(r, &self.host, &source, to, size),
             Rows::Indexed => items::gather(r, &source, to, true, size),
             Rows::Pool => {
-                let ordered = !matches!(data, DataShape::Set { .. });
-                items::pool(r, &source, to, ordered, size);
+                let take = match (data, self.windows) {
+                    (DataShape::Set { .. }, _) => Take::Any,
+                    (_, true) => Take::Window,
+                    (_, false) => Take::First,
+                };
+                items::pool(r, &source, to, take, size);
             }
         }
         Items { slot: x, width: pad4(f), n: items, count, shrink: shrink(data) }

@@ -52,6 +52,9 @@ pub(super) fn pool(config: &Config) -> Result<(), Fault> {
     if train.rounds.is_some() && train.pool.is_none() {
         return fault("rounds", "expected `rounds` only with `pool`", "Remove it, or set `pool`");
     }
+    if train.windows.is_some() && train.pool.is_none() {
+        return fault("windows", "expected `windows` only with `pool`", "Remove it, or set `pool`");
+    }
     if train.rounds > train.pool {
         return fault("rounds", "expected at most one round for each data set of `pool`", "Use fewer rounds");
     }
@@ -64,6 +67,9 @@ pub(super) fn pool(config: &Config) -> Result<(), Fault> {
     match shape(config)? {
         Some(DataShape::Vector { .. } | DataShape::Field { .. }) => {
             fault("pool", "expected `pool` only for sets and series", "Remove it")
+        }
+        Some(DataShape::Set { .. }) if train.windows == Some(true) => {
+            fault("windows", "expected `windows` only for series", "Remove it: items of sets have no order")
         }
         _ => Ok(()),
     }

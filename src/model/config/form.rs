@@ -261,6 +261,11 @@ pub struct TrainConfig {
     /// simulations that are dear, online only, sets and series only.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
     pub pool: Option<u64>,
+    /// Whether a step takes windows at random places of the pool's series, not their first steps; false when absent. Only for
+    /// stationary series: with a simulator that has a start, the network would learn what a window says of the parameters.
+    /// Without effect where all series have the same size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows: Option<bool>,
     /// Equal parts of the run over which the pool grows to its size, 1 when absent.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "number::optional")]
     pub rounds: Option<u64>,
@@ -400,6 +405,7 @@ impl Default for TrainConfig {
             seed: 1,
             simulations: None,
             pool: None,
+            windows: None,
             rounds: None,
             validation: 0.1,
             patience: None,

@@ -101,6 +101,7 @@ pub(super) const TRAIN: Keys = &[
     ("seed", Seed),
     ("simulations", Count(2, u32::MAX as u64)),
     ("pool", Count(1, u32::MAX as u64)),
+    ("windows", Flag),
     ("rounds", Count(1, crate::model::definition::MAX_ROUNDS as u64)),
     ("validation", Within(0.0, 0.9)),
     ("patience", Count(1, 1_000_000)),

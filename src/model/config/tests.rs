@@ -61,7 +61,7 @@ fn a_resolved_file_says_everything_and_reads_back_equal() {
 
 #[test]
 fn the_schema_has_exactly_the_keys_of_the_form() {
-    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\nmeans = []\nweights = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\nkind = 'set'\nsize = [1]\nshape = [1, 1]\n[summary]\nkind = 'deep-set'\nwidth = 4\nmodules = 1\noutputs = 1\nheads = 1\nbidirectional = false\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2\npool = 1\nrounds = 1";
+    let full = "[simulator]\nbuiltin = 'x'\ndataset = 'y'\ncustom = 'z'\n[[parameter]]\nname = 'a'\nnames = []\nprior = 'normal(0, 1)'\nmean = []\nmeans = []\nweights = []\ncovariance = []\ntransform = 'log'\n[data]\nfeatures = 1\nkind = 'set'\nsize = [1]\nshape = [1, 1]\n[summary]\nkind = 'deep-set'\nwidth = 4\nmodules = 1\noutputs = 1\nheads = 1\nbidirectional = false\n[flow]\nhidden = [4]\ndropout = 0\nreflections = 1\nnu = 3\n[train]\nbatch = 1\nlr = 1\npatience = 1\nmode = 'online'\nsteps = 1\nminutes = 1\nepochs = 1\nsimulations = 2\npool = 1\nwindows = true\nrounds = 1";
     let form: Config = toml::from_str(full).unwrap();
     let text: toml::Table = toml::to_string(&form).unwrap().parse().unwrap();
     for (section, keys) in schema::SECTIONS {
@@ -70,6 +70,24 @@ fn the_schema_has_exactly_the_keys_of_the_form() {
         assert_eq!(form, keys.iter().map(|k| k.0).collect(), "{section}");
     }
     assert_eq!(text.len(), schema::SECTIONS.len() + schema::TOP.len());
+}
+
+#[test]
+fn windows_go_with_pools_of_series() {
+    let text = |kind: &str, train: &str| {
+        let rest = format!("[data]\nkind = '{kind}'\nfeatures = 1\nsize = [2, 9]\n[train]\n{train}");
+        format!("simulator.custom = 'mine'\n[[parameter]]\nname = 'a'\nprior = 'normal(0, 1)'\n{rest}")
+    };
+    let windows = |kind: &str, train: &str| Config::from_toml(&text(kind, train), "test");
+    assert_eq!(windows("series", "pool = 5\nwindows = true").unwrap().train.windows, Some(true));
+    assert_eq!(windows("series", "pool = 5").unwrap().train.windows, None);
+    for (kind, train, says) in [
+        ("series", "windows = true", "only with `pool`"),
+        ("set", "pool = 5\nwindows = true", "only for series"),
+    ] {
+        let error = windows(kind, train).unwrap_err().to_string();
+        assert!(error.contains("train.windows") && error.contains(says), "{error}");
+    }
 }
 
 #[test]
