@@ -2,7 +2,7 @@
 //!
 //! `loss = -ln p_base(z) - logdet` per row, in nats of u space. Student-t: `ln p(z_d) = lgamma((nu+1)/2) -
 //! lgamma(nu/2) - ln(nu pi)/2 - (nu+1)/2 ln(1 + z_d^2/nu)`; a learned nu is `2 + softplus(raw)`. Where the terms of the
-//! constant, or of a derivative by nu, cancel, both are series ([`SERIES_NU`]).
+//! constant, or of a derivative by nu, cancel, both are series.
 use crate::args;
 use crate::flow::actnorm::{Halves, get, get_mut, widths};
 use crate::math::{digamma_, lgamma_, log_, log1p_, sigmoid_, softplus_};
