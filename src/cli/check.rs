@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
         // The reason comes before what follows from it.
         let trained = &posterior.model().prior;
         let draws = prior_draws(trained, args.seed);
-        let texts = prior_shift(model.parameter_names(), &found.kept.truths, trained, &draws)?;
+        let texts = prior_shift(model.parameter_names(), &found.drawn, trained, &draws)?;
         let findings: Vec<Finding> =
             texts.into_iter().map(|text| Finding { verdict: Verdict::Fail, text }).collect();
         if !findings.is_empty() {

@@ -69,11 +69,13 @@ fn same_run(was: &Config, now: &Config) -> Result<()> {
     let hint = "Ask for the same, or start another run in a folder of its own";
     let (a, b) = (&was.train, &now.train);
     let number = |n: Option<u64>| n.map_or("none".into(), |n| n.to_string());
+    let flag = |on: Option<bool>| on.unwrap_or_default().to_string();
     let data = [
         ("seed", number(Some(a.seed)), number(Some(b.seed))),
         ("simulations", number(a.simulations), number(b.simulations)),
         ("pool", number(a.pool), number(b.pool)),
         ("rounds", number(a.rounds), number(b.rounds)),
+        ("windows", flag(a.windows), flag(b.windows)),
         ("validation", a.validation.to_string(), b.validation.to_string()),
     ];
     if let Some((name, was, now)) = data.iter().find(|(_, was, now)| was != now) {
