@@ -11,11 +11,21 @@ pub(super) fn file(path: &Path, inputs: &[&Path]) -> Result<()> {
     if path.is_dir() {
         bail!("`{shown}`: expected the name of a file, found a folder. Give a file in it");
     }
-    store(path, inputs)
+    place(path, inputs)
 }
 
-/// The same for what may be a folder of its own: a zarr store.
+/// The same for a zarr store, which is a folder and may replace an earlier one.
 pub(super) fn store(path: &Path, inputs: &[&Path]) -> Result<()> {
+    if path.exists() && !path.join(".zgroup").is_file() {
+        bail!(
+            "`{}`: expected a new name or that of a zarr store, found something else. Choose another",
+            path.display()
+        );
+    }
+    place(path, inputs)
+}
+
+fn place(path: &Path, inputs: &[&Path]) -> Result<()> {
     let shown = path.display();
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !parent.is_dir() {
@@ -58,6 +68,9 @@ mod tests {
         says(file(&at("gone/new.npz"), &[]), "to write into, found none");
         says(file(folder.path(), &[]), "found a folder");
         says(file(&at("./x.csv"), &[&input]), "than the input");
+        says(store(folder.path(), &[]), "found something else");
+        std::fs::write(at(".zgroup"), "{}").unwrap();
+        assert!(store(folder.path(), &[]).is_ok() && store(&at("new.zarr"), &[]).is_ok());
         assert!(named(Path::new("a.SVG"), "svg").is_ok());
         says(named(Path::new("a.png"), "svg"), "ends in .svg");
     }
