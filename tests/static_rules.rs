@@ -1,6 +1,7 @@
 //! Rules that hold without running anything: every shader is valid everywhere within WebGPU's default limits, and the
 //! sources keep to the order and size they promise.
 use couplet::check::sample_plan;
+use couplet::data::items::Take;
 use couplet::model::network::Rows;
 use couplet::model::summaries::Stage;
 use couplet::runtime::plan::Plan;
@@ -121,7 +122,9 @@ fn the_plans_of_every_builtin_model_are_valid() {
         check(&network.sample_plan().plan);
         if let Some(summary) = &network.summary {
             check(&network.items_plan(summary, Rows::Online, 12));
-            check(&network.items_plan(summary, Rows::Pool, 12));
+            for take in [Take::Any, Take::First, Take::Window] {
+                check(&network.items_plan(summary, Rows::Pool(take), 12));
+            }
             check(&network.summary_plan(summary, 12, Stage::Condition).plan);
             continue;
         }

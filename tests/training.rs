@@ -81,6 +81,19 @@ fn a_simulator_that_uses_threads_itself_trains_the_same() {
     }
 }
 
+#[test]
+fn a_complete_run_comes_back_with_the_programs_own_simulator() {
+    let folder = tempfile::tempdir().unwrap();
+    let trained = || {
+        let model = noisy(TINY, |x, _| x);
+        Trainer::new(model).steps(20).run_folder(folder.path()).resume(true).train().unwrap()
+    };
+    let ((first, summary), (again, same)) = (trained(), trained());
+    assert_eq!(summary, same);
+    assert!(again.model().simulator.is_some());
+    assert_eq!(first.sample(&[0.3], 50, 1).unwrap(), again.sample(&[0.3], 50, 1).unwrap());
+}
+
 /// Trains in the folder named by the environment; other tests run it in a process of its own.
 #[test]
 #[ignore = "other tests run it in a process of its own"]

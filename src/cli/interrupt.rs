@@ -1,19 +1,14 @@
 //! Ctrl-C and its like: a command that can end in order does so, and a second one ends it at once.
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first interrupt is only noted, for [`asked`]. Where handlers cannot be set, interrupts kill as before.
 pub(super) fn listen() {
-    static SET: OnceLock<()> = OnceLock::new();
-    SET.get_or_init(|| {
-        let handler = || {
-            if ASKED.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        };
-        let _ = ctrlc::set_handler(handler);
+    let _ = ctrlc::set_handler(|| {
+        if ASKED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
     });
 }
 

@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result {
 fn rows(w: &Opened) -> Result<Rows> {
     let pool = w.items.is_some() && w.model.config.train.pool.is_some();
     Ok(match (pool, w.model.simulator()?.has_wgsl()) {
-        (true, _) => Rows::Pool,
+        (true, _) => Rows::Pool(w.model.take()?),
         (false, true) => Rows::Online,
         (false, false) => Rows::Indexed,
     })

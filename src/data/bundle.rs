@@ -203,12 +203,8 @@ fn array(folder: &Path, dims: &[(&'static str, usize)], values: &[f32]) -> io::R
 
 /// Names along a dimension, as text of fixed width.
 fn texts(folder: &Path, dim: &'static str, values: &[String]) -> io::Result<()> {
-    let width = values.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
-    let codes = |text: &String| {
-        let padded = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
-        padded.map(u32::to_le_bytes).collect::<Vec<_>>()
-    };
-    chunk(folder, &[(dim, values.len())], &format!("<U{width}"), values.iter().flat_map(codes))
+    let (kind, units) = npy::unicode(values);
+    chunk(folder, &[(dim, values.len())], &kind, units)
 }
 
 /// One array of one chunk, in units of four bytes.

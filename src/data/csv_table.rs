@@ -53,7 +53,7 @@ fn number(cell: &[u8]) -> Option<f64> {
 }
 
 /// Nothing, or what programs write for a missing value.
-fn stands_for_nothing(cell: &[u8]) -> bool {
+pub(super) fn stands_for_nothing(cell: &[u8]) -> bool {
     let word = String::from_utf8_lossy(cell).trim().to_ascii_lowercase();
     ["", "na", "n/a", "null", "none", "-", ".", "?"].contains(&word.as_str())
 }

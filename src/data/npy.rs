@@ -94,15 +94,19 @@ pub fn write_f32(w: &mut dyn Write, shape: &[usize], values: &[f32]) -> io::Resu
 
 /// Writes strings as a fixed-width unicode array (`<U`), which numpy reads without pickle.
 pub fn write_strings(w: &mut dyn Write, strings: &[String]) -> io::Result<()> {
+    let (kind, mut units) = unicode(strings);
+    write_header(w, &kind, &[strings.len()])?;
+    units.try_for_each(|unit| w.write_all(&unit))
+}
+
+/// numpy's kind of fixed-width text, and the characters of `strings` in it, four bytes each.
+pub(super) fn unicode(strings: &[String]) -> (String, impl Iterator<Item = [u8; 4]>) {
     let width = strings.iter().map(|s| s.chars().count()).max().unwrap_or(0).max(1);
-    write_header(w, &format!("<U{width}"), &[strings.len()])?;
-    for string in strings {
-        let padded = string.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
-        for code in padded {
-            w.write_all(&code.to_le_bytes())?;
-        }
-    }
-    Ok(())
+    let padded = move |s: &String| {
+        let codes = s.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
+        codes.map(u32::to_le_bytes).collect::<Vec<_>>()
+    };
+    (format!("<U{width}"), strings.iter().flat_map(padded))
 }
 
 fn fill(r: &mut dyn Read, bytes: &mut [u8]) -> Result<(), Problem> {

@@ -2,6 +2,7 @@
 //!
 //! All become one array `(sets, most items, F)` that ends in NaN where a data set has fewer items; NaN also stands for what
 //! is missing.
+use super::csv_table::stands_for_nothing;
 use super::draws::label;
 use super::npy;
 use super::npz::Npz;
@@ -18,20 +19,16 @@ use std::path::{Path, PathBuf};
 /// Reads data sets of the shape that a model was trained on.
 ///
 /// - csv: one row per item with F numbers; `set_column` names the column that says which data set a row belongs to, and so what
-///   it is called; without it the file is one data set. Empty cells, `NA` and `nan` are missing values.
+///   it is called; without it the file is one data set. Empty cells, `nan`, and `NA` and its like are missing values.
 /// - npy, npz: an array `x` of shape (n, items, F), or (n, items) where F is 1; in an npz an array `sizes` (n) may say how
 ///   many items of each data set are there.
 /// - folder: every csv file in it, in the order of their names, is a data set, and is called as the file without its end.
 pub fn read_sets(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Result<Observed> {
     let io = |e| Error::io("read", path, e);
     let (f, most) = (shape.features(), shape.items().1);
-    let alone = |what: &str| {
-        let problem = format!("`--set-column` names a column of one csv file, found {what}");
-        Problem::new(problem, "Leave it out").at(path)
-    };
     let (sets, labels) = if path.is_dir() {
         if set_column.is_some() {
-            return Err(alone("a folder"));
+            return Err(no_column("a folder").at(path));
         }
         let (mut sets, mut labels) = (vec![], vec![]);
         for file in csv_files(path)? {
@@ -48,12 +45,7 @@ pub fn read_sets(path: &Path, shape: &DataShape, set_column: Option<&str>) -> Re
     } else {
         let file = File::open(path).map_err(io)?;
         let bytes = file.metadata().map_err(io)?.len();
-        let mut reader = BufReader::new(file);
-        let start = reader.fill_buf().map_err(io)?;
-        if set_column.is_some() && (npy::is_npy(start) || start.starts_with(b"PK")) {
-            return Err(alone("an array"));
-        }
-        read_file(path, reader, bytes, f, set_column)?
+        read_file(path, BufReader::new(file), bytes, f, set_column)?
     };
     let fail = |problem: String, hint: &str| Err(Problem::new(problem, hint).at(path));
     if sets.is_empty() {
@@ -87,6 +79,10 @@ pub fn read_pairs(path: &Path, d: usize, shape: &DataShape) -> Result<Table> {
     Ok(Table { theta: theta.values, x: observed.x, rows: observed.sets })
 }
 
+fn no_column(found: &str) -> Problem {
+    Problem::new(format!("`--set-column` names a column of one csv file, found {found}"), "Leave it out")
+}
+
 fn csv_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |e| Error::io("read", folder, e);
     let mut files = vec![];
@@ -108,7 +104,11 @@ fn read_file<R: BufRead + Seek>(
     set_column: Option<&str>,
 ) -> Result<(Vec<Vec<f32>>, Vec<String>)> {
     let start = reader.fill_buf().map_err(|e| Error::io("read", path, e))?;
-    if npy::is_npy(start) {
+    let is_npy = npy::is_npy(start);
+    if set_column.is_some() && (is_npy || start.starts_with(b"PK")) {
+        return Err(no_column("an array").at(path));
+    }
+    if is_npy {
         let array = npy::read(&mut reader, bytes).map_err(|p| p.at(path))?;
         return Ok((arrays(&array, None, f).map_err(|p| p.at(path))?, vec![]));
     }
@@ -253,11 +253,10 @@ fn check_width(
 
 /// A number, NaN where it is missing; none for other text.
 fn number(cell: &[u8]) -> Option<f32> {
-    let text = std::str::from_utf8(cell).ok()?.trim();
-    if text.is_empty() || text.eq_ignore_ascii_case("na") || text.eq_ignore_ascii_case("nan") {
+    if stands_for_nothing(cell) {
         return Some(f32::NAN);
     }
-    text.parse::<f32>().ok()
+    std::str::from_utf8(cell).ok()?.trim().parse::<f32>().ok()
 }
 
 #[cfg(test)]
@@ -286,6 +285,9 @@ mod tests {
         says("a,who,b\n1,p,2\n", Some("id"), "a column `id`");
         says("a,who,b\n1,p,2\n", None, "--set-column");
         says("1,x\n", None, "expected a number");
+        // A missing first item is no header.
+        std::fs::write(&path, "N/A,-\n1,2\n").unwrap();
+        assert_eq!(shown(&read_sets(&path, &SHAPE, None).unwrap().x), "NaN NaN 1 2 NaN NaN");
         says("1,inf\n", None, "expected a number");
         says("1,2\n1,2\n1,2\n1,2\n", None, "at most 3");
         says("", None, "no data sets");

@@ -6,7 +6,7 @@ use crate::data::draws::Draws;
 use crate::error::Result;
 use crate::infer::Posterior;
 use crate::model::Model;
-use crate::model::definition::{FRESH_STEP, REPLICATE_STEP};
+use crate::model::definition::{FRESH_STEP, REPLICATE_STEP, SIZED_STEP};
 use crate::rng::{Rng, streams};
 use crate::sim::{DataShape, Simulator};
 
@@ -108,9 +108,9 @@ pub fn like_observed(model: &Model, x: &[f32], most: usize, seed: u64) -> Result
     for (set, x) in x.chunks_exact(c).enumerate() {
         for (i, theta) in theta.chunks_exact_mut(d).enumerate() {
             let row = (set * each + i) as u32;
-            model.prior.draw(&mut Rng::new(seed, streams::PRIOR, REPLICATE_STEP, row), theta);
+            model.prior.draw(&mut Rng::new(seed, streams::PRIOR, SIZED_STEP, row), theta);
         }
-        let from = (seed, REPLICATE_STEP, (set * each) as u32);
+        let from = (seed, SIZED_STEP, (set * each) as u32);
         let data = simulate(simulator.as_ref(), &shape, x, from, &theta);
         simulated.extend(data.chunks_exact(c).filter(|row| sound(&shape, row)).flatten());
     }

@@ -83,8 +83,12 @@ impl Posterior {
             ));
         }
         let w = File::load(&file)?;
-        let mut model = Model::from_config(w.config.clone())?;
-        let standardiser = crate::model::moments::load_moments(&w, &model.config)?;
+        Self::of_weights(Model::from_config(w.config.clone())?, &w, device)
+    }
+
+    /// From a weights file of this model.
+    pub(crate) fn of_weights(mut model: Model, w: &File, device: Device) -> Result<Self> {
+        let standardiser = crate::model::moments::load_moments(w, &model.config)?;
         if model.shape().is_err() {
             model.config.data.features.get_or_insert(standardiser.x_mean.len());
         }
@@ -95,7 +99,7 @@ impl Posterior {
             ParamTable::pad_into(p, &w.expect(&p.name, &shape)?.values, &mut values);
         }
         let mut posterior = Self::new(model, network, standardiser, values, device)?;
-        posterior.reference = Reference::find(&w)?;
+        posterior.reference = Reference::find(w)?;
         Ok(posterior)
     }
 

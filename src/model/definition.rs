@@ -1,4 +1,5 @@
 //! A model as a program holds it: the resolved file, the prior, the simulator.
+use crate::data::items::Take;
 use crate::data::observed::read_table;
 use crate::data::observed_sets::read_pairs;
 use crate::data::problem::Problem;
@@ -36,6 +37,8 @@ pub const BENCH_STEP: u32 = u32::MAX - 4;
 pub const PRIOR_STEP: u32 = u32::MAX - 5;
 /// Step number of `couplet simulate`.
 pub const SIMULATE_STEP: u32 = u32::MAX - 6;
+/// Step number of data sets as large as observed ones.
+pub const SIZED_STEP: u32 = u32::MAX - 7;
 /// Step number of fresh replicates of a check's data sets.
 pub const FRESH_STEP: u32 = u32::MAX - 30;
 /// Step number of replicates from posterior draws.
@@ -286,9 +289,15 @@ impl Model {
     /// The network that the configuration describes, with first weights of none: [`Network::initial`] makes them.
     pub fn network(&self, standardiser: Standardiser) -> Result<Network> {
         let (flow, summary) = (self.flow_shape()?, self.summary_shape()?);
-        let train = &self.config.train;
-        let network = Network::with_summary(&flow, summary.as_ref(), self.host(standardiser), train.seed);
-        Ok(network.with_windows(train.windows == Some(true)))
+        Ok(Network::with_summary(&flow, summary.as_ref(), self.host(standardiser), self.config.train.seed))
+    }
+    /// Which items of a pool's data sets a training step takes.
+    pub fn take(&self) -> Result<Take> {
+        Ok(match (self.shape()?, self.config.train.windows) {
+            (DataShape::Set { .. }, _) => Take::Any,
+            (_, Some(true)) => Take::Window,
+            _ => Take::First,
+        })
     }
     /// The flow that the configuration describes.
     pub fn flow_shape(&self) -> Result<FlowShape> {
@@ -390,6 +399,7 @@ mod tests {
             BENCH_STEP,
             PRIOR_STEP,
             SIMULATE_STEP,
+            SIZED_STEP,
             FRESH_STEP,
             REPLICATE_STEP,
         ];

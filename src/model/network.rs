@@ -21,8 +21,8 @@ pub enum Rows {
     Online,
     /// Taken from a table by an index.
     Indexed,
-    /// Items of the long data sets of a table, whose number of rows the index holds.
-    Pool,
+    /// Some items of the long data sets of a table, whose number of rows the index holds.
+    Pool(Take),
 }
 
 /// A declared network with what its plans need from the host.
@@ -36,7 +36,6 @@ pub struct Network {
     host: Arc<Host>,
     d: usize,
     c: usize,
-    windows: bool,
 }
 
 /// A plan that summarises data sets, and the slot the summaries are in.
@@ -76,12 +75,7 @@ impl Network {
         let mut flow = Flow::declare(&mut table, shape, seed);
         let summary = summary.map(|s| Summary::declare(&mut table, s));
         flow.set_table_len(table.len);
-        Self { table: Arc::new(table), flow, summary, host, d: shape.dim, c: shape.condition, windows: false }
-    }
-    /// Takes windows at random places of a pool's series ([`Take::Window`]), not their beginnings.
-    pub fn with_windows(mut self, windows: bool) -> Self {
-        self.windows = windows;
-        self
+        Self { table: Arc::new(table), flow, summary, host, d: shape.dim, c: shape.condition }
     }
     /// What the plans' twins need.
     pub fn host(&self) -> &Arc<Host> {
@@ -137,12 +131,7 @@ impl Network {
         match rows {
             Rows::Online => items::online(r, &self.host, &source, to, size),
             Rows::Indexed => items::gather(r, &source, to, true, size),
-            Rows::Pool => {
-                let take = match (data, self.windows) {
-                    (DataShape::Set { .. }, _) => Take::Any,
-                    (_, true) => Take::Window,
-                    (_, false) => Take::First,
-                };
+            Rows::Pool(take) => {
                 items::pool(r, &source, to, take, size);
             }
         }

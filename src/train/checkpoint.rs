@@ -146,12 +146,6 @@ impl Folder {
         w.save_atomic(&self.weights())
     }
 
-    /// How the training of the weights ended, where they say so.
-    pub fn summary(&self) -> Option<Summary> {
-        let weights = Weights::load(&self.weights()).ok()?;
-        serde_json::from_str(weights.metadata.get("training")?).ok()
-    }
-
     /// Writes the state file.
     pub fn save_state(
         &self,

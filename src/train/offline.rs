@@ -30,7 +30,7 @@ fn sides(total: usize, share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
 /// The pairs of a fixed table that training validates on: it never saw their gradients, but chose its best weights by them.
 ///
 /// # Errors
-/// A model that trains on fresh simulations, and whatever reading the table reports.
+/// A model with neither dataset nor simulator, and whatever reading the table reports.
 pub fn held_out(posterior: &Posterior) -> Result<Pairs> {
     let (model, train) = (posterior.model(), &posterior.model().config.train);
     let pairs = model.table(train.seed, train.simulations.map(|n| n as usize))?;

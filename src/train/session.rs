@@ -7,6 +7,7 @@ use crate::model::definition::{Bad, STANDARDISE_STEP, VALIDATION_STEP};
 use crate::model::network::{Network, Rows};
 use crate::model::ragged::{row_floats, standardised};
 use crate::model::summaries::{Stage, Summaries};
+use crate::model::weights::Weights;
 use crate::model::{Model, Pairs};
 use crate::optim;
 use crate::runtime::device::Device;
@@ -89,13 +90,12 @@ impl<'a> Session<'a> {
         if let Some(folder) = folder.as_ref().filter(|_| t.resume) {
             folder.check_same(&model.config)?;
         }
-        let t_data = t.data.is_some();
+        let foreign = t.data.is_some() || model.config.simulator.dataset.is_some();
         let table = match t.data {
             Some(pairs) => Some(pairs),
             None if offline => Some(model.table(seed, settings.simulations.map(|n| n as usize))?),
             None => None,
         };
-        let foreign = t_data || model.config.simulator.dataset.is_some();
         let checksum = table.as_ref().filter(|_| foreign).map(Pairs::checksum);
         let fitted_on = match &table {
             Some(pairs) => pairs.clone(),
@@ -142,7 +142,7 @@ impl<'a> Session<'a> {
         let on_device = t.device.is_cpu() || model.simulator.as_ref().is_some_and(|s| s.has_wgsl());
         let pool = settings.pool.filter(|_| !offline);
         let source = match (pool, offline || !on_device) {
-            (Some(_), _) => Rows::Pool,
+            (Some(_), _) => Rows::Pool(model.take()?),
             (None, true) => Rows::Indexed,
             (None, false) => Rows::Online,
         };
@@ -452,9 +452,14 @@ impl<'a> Session<'a> {
         else {
             return Ok(None);
         };
-        let summary = folder.summary().filter(|s| s.steps == self.step && !s.interrupted);
-        let Some(summary) = summary else { return Ok(None) };
-        let posterior = Posterior::load(&folder.weights(), self.device.clone())?;
+        let Ok(weights) = Weights::load(&folder.weights()) else { return Ok(None) };
+        let summary =
+            weights.metadata.get("training").and_then(|text| serde_json::from_str::<Summary>(text).ok());
+        let Some(summary) = summary.filter(|s| s.steps == self.step && !s.interrupted) else {
+            return Ok(None);
+        };
+        // This model and not the file's: a simulator may be the program's own.
+        let posterior = Posterior::of_weights(self.model.clone(), &weights, self.device.clone())?;
         // Without it the run was killed between its last step and its end.
         Ok(posterior.reference().is_some().then_some((posterior, summary)))
     }
